@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// Maglev consistent hashing (Eisenbud et al., NSDI 2016, section 3.4): fills a slot range from a set of backends.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "loader/plan/plan.hpp"
+
+namespace weir::plan {
+
+// Table length for n backends: 0 for none, 1 for one, else the smallest prime >= 100 n, at most 131071 (a prime).
+std::uint32_t maglev_size(std::size_t backends);
+
+// For each slot the index of its backend in the (sorted) set. Depends on the addresses and ports only.
+std::vector<std::uint32_t> maglev_table(const BackendSet& backends);
+
+}  // namespace weir::plan

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// The plan: what the maps of one node are to hold, as pure data. Nothing here knows libbpf or does I/O.
+#pragma once
+
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "loader/model/cluster.hpp"
+#include "loader/model/objects.hpp"
+#include "maps/abi.h"
+
+namespace weir::plan {
+
+// The node that is planned for, and the settings that shape a plan.
+struct NodeContext {
+    std::string name;
+    std::string zone;
+    std::vector<model::Address> addresses;            // every address of the node
+    std::vector<model::Address> node_port_addresses;  // those that serve NodePorts
+    std::vector<model::Cidr> service_cidrs;           // for ClusterIP allocation, at most one per family
+    std::uint16_t node_port_min = 30000;
+    std::uint16_t node_port_max = 32767;
+    bool external_cluster_ip = false;                 // datapath.externalClusterIP
+};
+
+struct Backend {
+    model::Address address;
+    std::uint16_t port = 0;  // host order
+    auto operator<=>(const Backend&) const = default;
+};
+
+// One set of backends that a scope of a frontend chooses from. Sorted, no duplicates: every node computes the same table.
+using BackendSet = std::vector<Backend>;
+
+// What one scope does: an index into ServicePortPlan::sets for SCOPE_BALANCE.
+struct Scope {
+    abi::scope_action action = abi::SCOPE_REJECT;
+    std::uint32_t set = 0;
+    bool operator==(const Scope&) const = default;
+};
+
+struct Frontend {
+    abi::frontend_kind kind = abi::FRONTEND_CLUSTER_IP;
+    model::Address address;
+    std::uint16_t port = 0;  // host order
+    Scope cluster;
+    Scope external;
+    bool operator==(const Frontend&) const = default;
+};
+
+struct ServicePortPlan {
+    std::string name;  // "namespace/name:port-name"
+    model::Protocol protocol = model::Protocol::tcp;
+    std::vector<BackendSet> sets;  // no two alike; only non-empty ones
+    std::vector<Frontend> frontends;
+    bool operator==(const ServicePortPlan&) const = default;
+};
+
+enum class ServiceState { planned, headless, external_name, other_proxy };
+
+struct ServicePlan {
+    model::ObjectName service;
+    ServiceState state = ServiceState::planned;
+    std::vector<ServicePortPlan> ports;   // empty unless planned
+    std::vector<model::Problem> problems; // e.g. overlapping NodePorts: the service (port) that lost, and to whom
+};
+
+}  // namespace weir::plan
