@@ -33,7 +33,10 @@ enum abi_constants {
 
 /* One form for both families: an IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
 struct address {
-    __u8 bytes[16]; /* network byte order */
+    union {
+        __u8 bytes[16];     /* network byte order */
+        __be32 words_be[4]; /* the same; gives the alignment that lets BPF copy by words */
+    };
 };
 WEIR_STATIC_ASSERT(sizeof(struct address) == 16, "address");
 
@@ -213,6 +216,7 @@ enum verdict {
     /* untouched */
     VERDICT_PASS_NOT_IP = 0,
     VERDICT_PASS_PROTOCOL,    /* neither TCP nor UDP, or extension headers beyond the bound */
+    VERDICT_PASS_MALFORMED,   /* headers that do not add up: the host stack drops it */
     VERDICT_PASS_FRAGMENT,
     VERDICT_PASS_NO_FRONTEND, /* not ours */
     VERDICT_PASS_OTHER_HOOK,  /* a known flow that another hook rewrites */
@@ -223,8 +227,7 @@ enum verdict {
     VERDICT_REPLY_DELIVER,    /* reply direction, rewritten at egress */
     VERDICT_REPLY_FORWARD,    /* reply direction, sent to the next hop */
     /* dropped */
-    VERDICT_DROP_MALFORMED,
-    VERDICT_DROP_NO_BACKEND,
+    VERDICT_DROP_NO_BACKEND, /* the first drop: everything behind it is one */
     VERDICT_DROP_NO_LOCAL_BACKEND,
     VERDICT_DROP_CLOSED_FRONTEND,
     VERDICT_DROP_STRAY_RST,   /* a RST to a frontend that belongs to no flow creates none */

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* tc programs: uplink and workload ingress (the core on what XDP left), and egress (replies that crossed the stack). */
+#include "bpf/tc_context.h"
+
+#include "bpf/core.h"
+
+/* TC_ACT_UNSPEC: the next program or filter decides (TCX_NEXT has the same value), so others are not disturbed. */
+#define TC_ACT_UNSPEC (-1)
+#define TC_ACT_SHOT 2
+
+/* IPv6 with a few extension headers and TCP: what is pulled out of an skb's fragments to be looked at. */
+#define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
+
+static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
+{
+    struct packet p;
+
+    /* A tag taken off by the device: the packet belongs to the VLAN device above, which has hooks of its own. */
+    if (skb->vlan_present)
+        return TC_ACT_UNSPEC;
+    if ((void *)(long)skb->data + HEADERS_LENGTH > (void *)(long)skb->data_end)
+        bpf_skb_pull_data(skb, skb->len < HEADERS_LENGTH ? skb->len : HEADERS_LENGTH);
+
+    p.length = skb->len;
+    p.segments = skb->gso_segs > 1 ? skb->gso_segs : 1;
+    p.to_neighbour = 0;
+    enum verdict verdict = count_verdict(&p, process_frame(skb, &p, hook));
+    if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
+        return p.to_neighbour ? bpf_redirect_neigh(p.out_ifindex, NULL, 0, 0) : bpf_redirect(p.out_ifindex, 0);
+    return verdict >= VERDICT_DROP_NO_BACKEND ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+}
+
+SEC("tc")
+int weir_uplink_ingress(struct __sk_buff *skb)
+{
+    return handle(skb, HOOK_UPLINK_INGRESS);
+}
+
+SEC("tc")
+int weir_workload_ingress(struct __sk_buff *skb)
+{
+    return handle(skb, HOOK_WORKLOAD_INGRESS);
+}
+
+/* One program for uplinks and workload interfaces: a reply is undone wherever it leaves towards its client. */
+SEC("tc")
+int weir_egress(struct __sk_buff *skb)
+{
+    return handle(skb, HOOK_EGRESS);
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/* Uplink XDP: finishes external traffic without an skb; everything else is passed on untouched. */
+#include "bpf/xdp_context.h"
+
+#include "bpf/core.h"
+
+/* frags: works on multi-buffer frames too (jumbo MTU), whose headers are in the first buffer (Linux >= 5.18). */
+SEC("xdp.frags")
+int weir_xdp(struct xdp_md *ctx)
+{
+    struct packet p;
+
+    p.length = ctx->data_end - ctx->data;
+    p.segments = 1;
+    p.to_neighbour = 0;
+    enum verdict verdict = count_verdict(&p, process_frame(ctx, &p, HOOK_XDP));
+    if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
+        return p.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(p.out_ifindex, 0);
+    return verdict >= VERDICT_DROP_NO_BACKEND ? XDP_DROP : XDP_PASS;
+}
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
