@@ -25,10 +25,10 @@ namespace weir::abi {
 
 enum abi_constants {
     WEIR_ABI_VERSION = 1,
-    TICK_SHIFT = 24,          /* ticks = nanoseconds >> TICK_SHIFT */
-    SLOTS_PER_LINE = 16,      /* backend ids in one element of the map `slots` (one cache line) */
-    SERVICE_NAME_SIZE = 192,  /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
-    BACKEND_NONE = 0,         /* backend id 0 is never given out */
+    TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
+    SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
+    SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
+    BACKEND_NONE = 0,        /* backend id 0 is never given out */
 };
 
 /* One form for both families: an IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
@@ -107,7 +107,8 @@ WEIR_STATIC_ASSERT(sizeof(struct backend) == 24, "backend");
 
 /* Map `services` (hash, key: service id). Writer: agent. Reader: people, the command line, a starting agent. */
 struct service_name {
-    char name[SERVICE_NAME_SIZE]; /* "namespace/name:port", NUL terminated; an unnamed port leaves it at "namespace/name:" */
+    char name[SERVICE_NAME_SIZE]; /* "namespace/name:port", NUL terminated; an unnamed port leaves it at
+                                     "namespace/name:" */
 };
 WEIR_STATIC_ASSERT(sizeof(struct service_name) == 192, "service_name");
 
@@ -154,19 +155,19 @@ enum flow_flags {
  * first 64-byte line (header and key) and struct flow4 is exactly the second one.
  */
 struct flow {
-    __be16 source_port_be;      /* ports after the rewrite */
+    __be16 source_port_be; /* ports after the rewrite */
     __be16 destination_port_be;
-    __u16 address_delta;        /* one's complement sum of (new - old) address words, folded; in packet byte order */
-    __u16 port_delta;           /* the same for the two ports */
-    __u32 flags;                /* enum flow_flags; set by atomic or, since both directions may do so at once */
-    __u32 last_seen;            /* ticks */
-    __u32 route_generation;     /* the next hop below is valid while this equals runtime.route_generation */
-    __u32 ifindex;              /* next hop (FLOW_REDIRECT only): device and Ethernet addresses */
+    __u16 address_delta;    /* one's complement sum of (new - old) address words, folded; in packet byte order */
+    __u16 port_delta;       /* the same for the two ports */
+    __u32 flags;            /* enum flow_flags; set by atomic or, since both directions may do so at once */
+    __u32 last_seen;        /* ticks */
+    __u32 route_generation; /* the next hop below is valid while this equals runtime.route_generation */
+    __u32 ifindex;          /* next hop (FLOW_REDIRECT only): device and Ethernet addresses */
     __u8 destination_mac[6];
     __u8 source_mac[6];
     __u32 backend_id;
-    __u64 packets;              /* GSO packets count as their segments */
-    __u64 octets;               /* L2 length as the hook sees it */
+    __u64 packets; /* GSO packets count as their segments */
+    __u64 octets;  /* L2 length as the hook sees it */
 };
 
 struct flow4 {
@@ -215,28 +216,28 @@ WEIR_STATIC_ASSERT(sizeof(struct runtime) == 8, "runtime");
 enum verdict {
     /* untouched */
     VERDICT_PASS_NOT_IP = 0,
-    VERDICT_PASS_PROTOCOL,    /* neither TCP nor UDP, or extension headers beyond the bound */
-    VERDICT_PASS_MALFORMED,   /* headers that do not add up: the host stack drops it */
+    VERDICT_PASS_PROTOCOL,  /* neither TCP nor UDP, or extension headers beyond the bound */
+    VERDICT_PASS_MALFORMED, /* headers that do not add up: the host stack drops it */
     VERDICT_PASS_FRAGMENT,
     VERDICT_PASS_NO_FRONTEND, /* not ours */
     VERDICT_PASS_OTHER_HOOK,  /* a known flow that another hook rewrites */
     VERDICT_PASS_TO_TC,       /* XDP leaves it to tc ingress */
     /* rewritten */
-    VERDICT_DELIVER,          /* forward direction, on to the host stack */
-    VERDICT_FORWARD,          /* forward direction, sent to the next hop */
-    VERDICT_REPLY_DELIVER,    /* reply direction, rewritten at egress */
-    VERDICT_REPLY_FORWARD,    /* reply direction, sent to the next hop */
+    VERDICT_DELIVER,       /* forward direction, on to the host stack */
+    VERDICT_FORWARD,       /* forward direction, sent to the next hop */
+    VERDICT_REPLY_DELIVER, /* reply direction, rewritten at egress */
+    VERDICT_REPLY_FORWARD, /* reply direction, sent to the next hop */
     /* dropped */
     VERDICT_DROP_NO_BACKEND, /* the first drop: everything behind it is one */
     VERDICT_DROP_NO_LOCAL_BACKEND,
     VERDICT_DROP_CLOSED_FRONTEND,
-    VERDICT_DROP_STRAY_RST,   /* a RST to a frontend that belongs to no flow creates none */
+    VERDICT_DROP_STRAY_RST, /* a RST to a frontend that belongs to no flow creates none */
     VERDICT_DROP_NO_ROUTE,
     VERDICT_DROP_TOO_BIG,
     VERDICT_DROP_TTL,
     VERDICT_DROP_NO_SNAT_ADDRESS,
     VERDICT_DROP_NO_SNAT_PORT,
-    VERDICT_DROP_TABLE,       /* the kernel refused a flow entry */
+    VERDICT_DROP_TABLE,         /* the kernel refused a flow entry */
     VERDICT_DROP_STALE_BACKEND, /* a slot named a backend that is gone: an agent's error, never seen in health */
     VERDICT_COUNT,
 };
@@ -246,19 +247,20 @@ struct verdict_count {
     __u64 octets;
 };
 
-/* ---- configuration fixed at load (.rodata of every program) ------------------------------------------------------- */
+/* ---- configuration fixed at load (.rodata of every program) -------------------------------------------------------
+ */
 
 struct datapath_config {
-    __u32 seed;             /* of the choice of backends; the same on every node of a cluster */
-    __u16 snat_port_min;    /* inclusive */
-    __u16 snat_port_max;    /* inclusive */
+    __u32 seed;          /* of the choice of backends; the same on every node of a cluster */
+    __u16 snat_port_min; /* inclusive */
+    __u16 snat_port_max; /* inclusive */
     /* timeouts, in ticks */
     __u32 timeout_unassured_tcp;
     __u32 timeout_unassured_udp;
     __u32 timeout_tcp;
     __u32 timeout_closing;
     __u32 timeout_udp;
-    __u32 fib_source;       /* 1: bpf_fib_lookup tells the preferred source (BPF_FIB_LOOKUP_SRC, Linux >= 6.7) */
+    __u32 fib_source; /* 1: bpf_fib_lookup tells the preferred source (BPF_FIB_LOOKUP_SRC, Linux >= 6.7) */
 };
 WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 32, "datapath_config");
 
