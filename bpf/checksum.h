@@ -10,7 +10,8 @@
 
 #include "maps/abi.h"
 
-static __always_inline __u16 csum_fold(__u64 sum) {
+static __always_inline __u16 csum_fold(__u64 sum)
+{
     sum = (sum & 0xffffffff) + (sum >> 32);
     sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
@@ -18,20 +19,24 @@ static __always_inline __u16 csum_fold(__u64 sum) {
 }
 
 /* The sum of the message is never zero (it holds a protocol number), so the result needs no care for minus zero. */
-static __always_inline __u16 csum_apply(__u16 check, __u32 delta) {
+static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
+{
     __u32 sum = (__u16)~check + (delta & 0xffff) + (delta >> 16);
 
     sum = (sum & 0xffff) + (sum >> 16);
     return ~((sum & 0xffff) + (sum >> 16));
 }
 
-static __always_inline __u64 csum_difference(__u64 sum, const struct address* from, const struct address* to) {
+static __always_inline __u64 csum_difference(__u64 sum, const struct address *from, const struct address *to)
+{
     /* The constant words of mapped IPv4 addresses add up to minus zero: one formula for both families. */
-    for (int i = 0; i < 4; i++) sum += (__u64)(__u32)~from->words_be[i] + to->words_be[i];
+    for (int i = 0; i < 4; i++)
+        sum += (__u64)(__u32)~from->words_be[i] + to->words_be[i];
     return sum;
 }
 
-static __always_inline __u64 csum_difference_port(__u64 sum, __be16 from, __be16 to) {
+static __always_inline __u64 csum_difference_port(__u64 sum, __be16 from, __be16 to)
+{
     return sum + (__u16)~from + to;
 }
 

@@ -14,7 +14,8 @@ const volatile struct datapath_config config = {
 };
 
 /* The coarse clock costs a tenth of the fine one and is exact enough for timeouts (Linux >= 5.11). */
-static __always_inline __u32 now_ticks(void) {
+static __always_inline __u32 now_ticks(void)
+{
     return bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
 }
 

@@ -10,29 +10,35 @@
  * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
  * Answers whether the pair was promoted: the caller's entry is then to be found in the assured table.
  */
-static __noinline int flow_advance(const struct packet* p, __u8 family, struct flow* f) {
+static __noinline int flow_advance(const struct packet *p, __u8 family, struct flow *f)
+{
     struct flow6_key tuple, peer;
-    struct flow* other;
+    struct flow *other;
 
     flow_peer_tuple(family, p->protocol, f, &peer);
     if (f->flags & FLOW_REPLY) {
         other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
-        if (other && !(other->flags & FLOW_SEEN_REPLY)) __sync_fetch_and_or(&other->flags, FLOW_SEEN_REPLY);
+        if (other && !(other->flags & FLOW_SEEN_REPLY))
+            __sync_fetch_and_or(&other->flags, FLOW_SEEN_REPLY);
         return 0;
     }
-    if (!(f->flags & FLOW_SEEN_REPLY)) return 0;
-    if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK) return 0;
+    if (!(f->flags & FLOW_SEEN_REPLY))
+        return 0;
+    if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
+        return 0;
 
     other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
-    if (other && flow_move_to_assured(family, &peer, other)) return 0;
+    if (other && flow_move_to_assured(family, &peer, other))
+        return 0;
     tuple_of(p, family, &tuple);
     return flow_move_to_assured(family, &tuple, f) == 0;
 }
 
 /* Whether the backend that a flow was given still takes new connections. */
-static __always_inline int flow_backend_active(const struct flow* f) {
+static __always_inline int flow_backend_active(const struct flow *f)
+{
     __u32 id = f->backend_id;
-    struct backend* backend = bpf_map_lookup_elem(&backends, &id);
+    struct backend *backend = bpf_map_lookup_elem(&backends, &id);
 
     /* An id that was given to another backend since has another port or address; the port is checked, and the
      * agent keeps freed ids back until a sweep has passed. */
@@ -44,14 +50,16 @@ static __always_inline int flow_backend_active(const struct flow* f) {
  * TCP state, from the flags of a packet with SYN, FIN or RST. Answers 0 if the flow is to be forgotten and the packet
  * treated as a new one: a SYN on a flow that is closing, or whose backend is gone.
  */
-static __noinline int flow_control(const struct packet* p, __u8 family, struct flow* f) {
+static __noinline int flow_control(const struct packet *p, __u8 family, struct flow *f)
+{
     struct flow6_key tuple, peer;
-    struct flow* other;
+    struct flow *other;
     __u32 mine = 0, theirs = 0;
 
     flow_peer_tuple(family, p->protocol, f, &peer);
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-        if (f->flags & FLOW_REPLY || !(f->flags & FLOW_CLOSING || !flow_backend_active(f))) return 1;
+        if (f->flags & FLOW_REPLY || !(f->flags & FLOW_CLOSING || !flow_backend_active(f)))
+            return 1;
         tuple_of(p, family, &tuple);
         flow_delete(family, &peer);
         flow_delete(family, &tuple);
@@ -67,14 +75,17 @@ static __noinline int flow_control(const struct packet* p, __u8 family, struct f
             theirs |= FLOW_CLOSING;
         }
     }
-    if ((f->flags & mine) == mine) return 1; /* a retransmission: nothing new, and no second lookup */
+    if ((f->flags & mine) == mine)
+        return 1; /* a retransmission: nothing new, and no second lookup */
     __sync_fetch_and_or(&f->flags, mine);
     other = flow_find_peer(family, &peer);
-    if (other) __sync_fetch_and_or(&other->flags, theirs);
+    if (other)
+        __sync_fetch_and_or(&other->flags, theirs);
     return 1;
 }
 
-static __always_inline void flow_touch(struct flow* f, const struct packet* p) {
+static __always_inline void flow_touch(struct flow *f, const struct packet *p)
+{
     f->last_seen = now_ticks();
     f->packets += p->segments;
     f->octets += p->length;

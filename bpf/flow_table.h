@@ -15,7 +15,8 @@
 
 enum table { TABLE_ASSURED, TABLE_UNASSURED };
 
-static __always_inline struct flow* flow_find(const struct packet* p, __u8 family, enum table table) {
+static __always_inline struct flow *flow_find(const struct packet *p, __u8 family, enum table table)
+{
     if (family == FAMILY_IPV4)
         return table == TABLE_ASSURED ? bpf_map_lookup_elem(&flows4, &p->key.v4)
                                       : bpf_map_lookup_elem(&flows4_unassured, &p->key.v4);
@@ -23,7 +24,8 @@ static __always_inline struct flow* flow_find(const struct packet* p, __u8 famil
                                   : bpf_map_lookup_elem(&flows6_unassured, &p->key.v6);
 }
 
-static __always_inline struct flow4_key key4_of(const struct flow6_key* tuple) {
+static __always_inline struct flow4_key key4_of(const struct flow6_key *tuple)
+{
     struct flow4_key key = {
         .source_be = tuple->source.words_be[3],
         .destination_be = tuple->destination.words_be[3],
@@ -34,7 +36,8 @@ static __always_inline struct flow4_key key4_of(const struct flow6_key* tuple) {
     return key;
 }
 
-static __always_inline struct flow* flow_find_tuple(__u8 family, const struct flow6_key* tuple, enum table table) {
+static __always_inline struct flow *flow_find_tuple(__u8 family, const struct flow6_key *tuple, enum table table)
+{
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
         return table == TABLE_ASSURED ? bpf_map_lookup_elem(&flows4, &key)
@@ -43,8 +46,9 @@ static __always_inline struct flow* flow_find_tuple(__u8 family, const struct fl
     return table == TABLE_ASSURED ? bpf_map_lookup_elem(&flows6, tuple) : bpf_map_lookup_elem(&flows6_unassured, tuple);
 }
 
-static __always_inline long flow_insert_unassured(__u8 family, const struct flow6_key* tuple, const struct flow6* value,
-                                                  __u64 mode) {
+static __always_inline long flow_insert_unassured(__u8 family, const struct flow6_key *tuple, const struct flow6 *value,
+                                                  __u64 mode)
+{
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
         struct flow4 flow = {
@@ -57,7 +61,8 @@ static __always_inline long flow_insert_unassured(__u8 family, const struct flow
     return bpf_map_update_elem(&flows6_unassured, tuple, value, mode);
 }
 
-static __always_inline void flow_delete_unassured(__u8 family, const struct flow6_key* tuple) {
+static __always_inline void flow_delete_unassured(__u8 family, const struct flow6_key *tuple)
+{
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
         bpf_map_delete_elem(&flows4_unassured, &key);
@@ -66,7 +71,8 @@ static __always_inline void flow_delete_unassured(__u8 family, const struct flow
     }
 }
 
-static __always_inline void flow_delete(__u8 family, const struct flow6_key* tuple) {
+static __always_inline void flow_delete(__u8 family, const struct flow6_key *tuple)
+{
     flow_delete_unassured(family, tuple);
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
@@ -77,16 +83,17 @@ static __always_inline void flow_delete(__u8 family, const struct flow6_key* tup
 }
 
 /* The tuple under which the other direction of a flow is found: the rewritten one, turned around. */
-static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const struct flow* f, struct flow6_key* tuple) {
+static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const struct flow *f, struct flow6_key *tuple)
+{
     __builtin_memset(tuple, 0, sizeof(*tuple));
     if (family == FAMILY_IPV4) {
-        const struct flow4* f4 = (const struct flow4*)f;
+        const struct flow4 *f4 = (const struct flow4 *)f;
         tuple->source.words_be[2] = bpf_htonl(0xffff);
         tuple->source.words_be[3] = f4->destination_be;
         tuple->destination.words_be[2] = bpf_htonl(0xffff);
         tuple->destination.words_be[3] = f4->source_be;
     } else {
-        const struct flow6* f6 = (const struct flow6*)f;
+        const struct flow6 *f6 = (const struct flow6 *)f;
         tuple->source = f6->destination;
         tuple->destination = f6->source;
     }
@@ -96,7 +103,8 @@ static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const st
 }
 
 /* Moves one entry to the assured table. The copy comes first, so that a packet in between finds one or the other. */
-static __always_inline long flow_move_to_assured(__u8 family, const struct flow6_key* tuple, struct flow* f) {
+static __always_inline long flow_move_to_assured(__u8 family, const struct flow6_key *tuple, struct flow *f)
+{
     long error;
 
     __sync_fetch_and_or(&f->flags, FLOW_ASSURED);
@@ -106,12 +114,14 @@ static __always_inline long flow_move_to_assured(__u8 family, const struct flow6
     } else {
         error = bpf_map_update_elem(&flows6, tuple, f, BPF_ANY);
     }
-    if (!error) flow_delete_unassured(family, tuple);
+    if (!error)
+        flow_delete_unassured(family, tuple);
     return error;
 }
 
-static __always_inline struct flow* flow_find_peer(__u8 family, const struct flow6_key* peer) {
-    struct flow* f = flow_find_tuple(family, peer, TABLE_ASSURED);
+static __always_inline struct flow *flow_find_peer(__u8 family, const struct flow6_key *peer)
+{
+    struct flow *f = flow_find_tuple(family, peer, TABLE_ASSURED);
 
     return f ? f : flow_find_tuple(family, peer, TABLE_UNASSURED);
 }

@@ -29,11 +29,12 @@ struct next_hop {
     __u8 source_mac[6];
 };
 
-#define AF_INET 2
+#define AF_INET  2
 #define AF_INET6 10
 
 /* tuple: the packet as it will be after the rewrite. */
-static __noinline int next_hop_find(context* ctx, __u8 family, const struct flow6_key* tuple, struct next_hop* hop) {
+static __noinline int next_hop_find(context *ctx, __u8 family, const struct flow6_key *tuple, struct next_hop *hop)
+{
     struct bpf_fib_lookup fib = {
         .l4_protocol = tuple->protocol,
         .sport = tuple->source_port_be,
@@ -54,33 +55,36 @@ static __noinline int next_hop_find(context* ctx, __u8 family, const struct flow
 
     __builtin_memset(hop, 0, sizeof(*hop));
     switch (bpf_fib_lookup(ctx, &fib, sizeof(fib), flags)) {
-        case BPF_FIB_LKUP_RET_SUCCESS:
-            hop->state = NEXT_HOP_READY;
-            __builtin_memcpy(hop->destination_mac, fib.dmac, sizeof(hop->destination_mac));
-            __builtin_memcpy(hop->source_mac, fib.smac, sizeof(hop->source_mac));
-            break;
-        case BPF_FIB_LKUP_RET_NO_NEIGH:
-            hop->state = NEXT_HOP_UNRESOLVED;
-            break;
-        case BPF_FIB_LKUP_RET_NOT_FWDED:
-            hop->state = NEXT_HOP_LOCAL;
-            return 0;
-        case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-            hop->state = NEXT_HOP_TOO_BIG;
-            return 0;
-        default:
-            hop->state = NEXT_HOP_NONE;
-            return 0;
+    case BPF_FIB_LKUP_RET_SUCCESS:
+        hop->state = NEXT_HOP_READY;
+        __builtin_memcpy(hop->destination_mac, fib.dmac, sizeof(hop->destination_mac));
+        __builtin_memcpy(hop->source_mac, fib.smac, sizeof(hop->source_mac));
+        break;
+    case BPF_FIB_LKUP_RET_NO_NEIGH:
+        hop->state = NEXT_HOP_UNRESOLVED;
+        break;
+    case BPF_FIB_LKUP_RET_NOT_FWDED:
+        hop->state = NEXT_HOP_LOCAL;
+        return 0;
+    case BPF_FIB_LKUP_RET_FRAG_NEEDED:
+        hop->state = NEXT_HOP_TOO_BIG;
+        return 0;
+    default:
+        hop->state = NEXT_HOP_NONE;
+        return 0;
     }
     hop->ifindex = fib.ifindex;
 
-    struct device* device = bpf_map_lookup_elem(&devices, &hop->ifindex);
-    if (device) hop->device_flags = device->flags;
+    struct device *device = bpf_map_lookup_elem(&devices, &hop->ifindex);
+    if (device)
+        hop->device_flags = device->flags;
     if (family == FAMILY_IPV4) {
         hop->source.words_be[2] = bpf_htonl(0xffff);
         hop->source.words_be[3] = config.fib_source ? fib.ipv4_src : 0;
-        if (!hop->source.words_be[3] && device) hop->source.words_be[3] = device->source4_be;
-        if (!hop->source.words_be[3]) hop->source.words_be[2] = 0;
+        if (!hop->source.words_be[3] && device)
+            hop->source.words_be[3] = device->source4_be;
+        if (!hop->source.words_be[3])
+            hop->source.words_be[2] = 0;
     } else if (config.fib_source) {
         __builtin_memcpy(&hop->source, fib.ipv6_src, sizeof(hop->source));
     } else if (device) {
@@ -89,14 +93,16 @@ static __noinline int next_hop_find(context* ctx, __u8 family, const struct flow
     return 0;
 }
 
-static __always_inline __u32 route_generation(void) {
+static __always_inline __u32 route_generation(void)
+{
     __u32 key = 0;
-    struct runtime* now = bpf_map_lookup_elem(&runtime, &key);
+    struct runtime *now = bpf_map_lookup_elem(&runtime, &key);
 
     return now ? now->route_generation : 0;
 }
 
-static __always_inline void next_hop_cache(struct flow* f, const struct next_hop* hop, __u32 generation) {
+static __always_inline void next_hop_cache(struct flow *f, const struct next_hop *hop, __u32 generation)
+{
     /* Another CPU may forward by this entry meanwhile: the generation makes it valid last. */
     f->ifindex = hop->ifindex;
     __builtin_memcpy(f->destination_mac, hop->destination_mac, sizeof(f->destination_mac));
@@ -109,17 +115,18 @@ static __always_inline void next_hop_cache(struct flow* f, const struct next_hop
 }
 
 /* The cached next hop is stale: looks it up again. Answers UNDECIDED when the flow can go on by it. */
-static __noinline int next_hop_refresh(context* ctx, struct packet* p, __u8 family, struct flow* f, __u32 generation) {
+static __noinline int next_hop_refresh(context *ctx, struct packet *p, __u8 family, struct flow *f, __u32 generation)
+{
     struct flow6_key tuple;
     struct next_hop hop;
 
     __builtin_memset(&tuple, 0, sizeof(tuple));
     if (family == FAMILY_IPV4) {
-        tuple.source.words_be[3] = ((struct flow4*)f)->source_be;
-        tuple.destination.words_be[3] = ((struct flow4*)f)->destination_be;
+        tuple.source.words_be[3] = ((struct flow4 *)f)->source_be;
+        tuple.destination.words_be[3] = ((struct flow4 *)f)->destination_be;
     } else {
-        tuple.source = ((struct flow6*)f)->source;
-        tuple.destination = ((struct flow6*)f)->destination;
+        tuple.source = ((struct flow6 *)f)->source;
+        tuple.destination = ((struct flow6 *)f)->destination;
     }
     tuple.source_port_be = f->source_port_be;
     tuple.destination_port_be = f->destination_port_be;
@@ -127,18 +134,19 @@ static __noinline int next_hop_refresh(context* ctx, struct packet* p, __u8 fami
 
     next_hop_find(ctx, family, &tuple, &hop);
     switch (hop.state) {
-        case NEXT_HOP_READY:
-            next_hop_cache(f, &hop, generation);
-            return UNDECIDED;
-        case NEXT_HOP_UNRESOLVED:
-            if (!CONTEXT_HAS_SKB) return VERDICT_PASS_TO_TC;
-            p->to_neighbour = 1;
-            p->out_ifindex = hop.ifindex;
-            return UNDECIDED;
-        case NEXT_HOP_TOO_BIG:
-            return VERDICT_DROP_TOO_BIG;
-        default:
-            return VERDICT_DROP_NO_ROUTE;
+    case NEXT_HOP_READY:
+        next_hop_cache(f, &hop, generation);
+        return UNDECIDED;
+    case NEXT_HOP_UNRESOLVED:
+        if (!CONTEXT_HAS_SKB)
+            return VERDICT_PASS_TO_TC;
+        p->to_neighbour = 1;
+        p->out_ifindex = hop.ifindex;
+        return UNDECIDED;
+    case NEXT_HOP_TOO_BIG:
+        return VERDICT_DROP_TOO_BIG;
+    default:
+        return VERDICT_DROP_NO_ROUTE;
     }
 }
 

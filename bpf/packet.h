@@ -3,8 +3,6 @@
 #ifndef WEIR_PACKET_H
 #define WEIR_PACKET_H
 
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/in.h>
@@ -12,6 +10,8 @@
 #include <linux/ipv6.h>
 #include <linux/tcp.h>
 #include <linux/udp.h>
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 #include "maps/abi.h"
 
@@ -51,7 +51,8 @@ struct packet {
  */
 #define IPV6_EXTENSIONS_MAX 6
 
-static __always_inline void tuple_of(const struct packet* p, __u8 family, struct flow6_key* tuple) {
+static __always_inline void tuple_of(const struct packet *p, __u8 family, struct flow6_key *tuple)
+{
     if (family == FAMILY_IPV4) {
         __builtin_memset(tuple, 0, sizeof(*tuple));
         tuple->source.words_be[2] = bpf_htonl(0xffff);
@@ -66,21 +67,24 @@ static __always_inline void tuple_of(const struct packet* p, __u8 family, struct
     }
 }
 
-static __always_inline int parse_ports(void* data, void* data_end, struct packet* p, __be16* source_port,
-                                       __be16* destination_port) {
-    void* l4 = data + p->l4_offset;
+static __always_inline int parse_ports(void *data, void *data_end, struct packet *p, __be16 *source_port,
+                                       __be16 *destination_port)
+{
+    void *l4 = data + p->l4_offset;
 
     if (p->protocol == IPPROTO_TCP) {
-        struct tcphdr* tcp = l4;
-        if ((void*)(tcp + 1) > data_end) return VERDICT_PASS_MALFORMED;
+        struct tcphdr *tcp = l4;
+        if ((void *)(tcp + 1) > data_end)
+            return VERDICT_PASS_MALFORMED;
         *source_port = tcp->source;
         *destination_port = tcp->dest;
-        p->tcp_flags = ((__u8*)tcp)[13];
+        p->tcp_flags = ((__u8 *)tcp)[13];
         return UNDECIDED;
     }
     if (p->protocol == IPPROTO_UDP) {
-        struct udphdr* udp = l4;
-        if ((void*)(udp + 1) > data_end) return VERDICT_PASS_MALFORMED;
+        struct udphdr *udp = l4;
+        if ((void *)(udp + 1) > data_end)
+            return VERDICT_PASS_MALFORMED;
         *source_port = udp->source;
         *destination_port = udp->dest;
         p->tcp_flags = 0;
@@ -89,15 +93,19 @@ static __always_inline int parse_ports(void* data, void* data_end, struct packet
     return VERDICT_PASS_PROTOCOL;
 }
 
-static __always_inline int parse_ipv4(void* data, void* data_end, struct packet* p) {
-    struct iphdr* ip = data + ETH_HLEN;
+static __always_inline int parse_ipv4(void *data, void *data_end, struct packet *p)
+{
+    struct iphdr *ip = data + ETH_HLEN;
 
-    if ((void*)(ip + 1) > data_end || ip->version != 4 || ip->ihl < 5) return VERDICT_PASS_MALFORMED;
+    if ((void *)(ip + 1) > data_end || ip->version != 4 || ip->ihl < 5)
+        return VERDICT_PASS_MALFORMED;
     __u32 header = ip->ihl * 4;
     __u32 total = bpf_ntohs(ip->tot_len);
     /* GSO packets may be larger than 16 bits can say (BIG TCP writes 0). */
-    if (total && (total < header || total + ETH_HLEN > p->length)) return VERDICT_PASS_MALFORMED;
-    if (ip->frag_off & IPV4_FRAGMENT_BITS) return VERDICT_PASS_FRAGMENT;
+    if (total && (total < header || total + ETH_HLEN > p->length))
+        return VERDICT_PASS_MALFORMED;
+    if (ip->frag_off & IPV4_FRAGMENT_BITS)
+        return VERDICT_PASS_FRAGMENT;
 
     p->protocol = ip->protocol;
     p->ttl = ip->ttl;
@@ -110,7 +118,8 @@ static __always_inline int parse_ipv4(void* data, void* data_end, struct packet*
 }
 
 /* Walks extension headers (RFC 8200, section 4) until a transport header or the bound. */
-static __always_inline int skip_extensions(void* data, void* data_end, struct packet* p) {
+static __always_inline int skip_extensions(void *data, void *data_end, struct packet *p)
+{
     struct extension {
         __u8 next;
         __u8 length; /* in 8 octets, the first 8 not counted */
@@ -118,36 +127,41 @@ static __always_inline int skip_extensions(void* data, void* data_end, struct pa
 
     for (int i = 0; i < IPV6_EXTENSIONS_MAX; i++) {
         switch (p->protocol) {
-            case IPPROTO_FRAGMENT:
-                return VERDICT_PASS_FRAGMENT;
-            case IPPROTO_HOPOPTS:
-            case IPPROTO_ROUTING:
-            case IPPROTO_DSTOPTS:
-                break;
-            default:
-                return UNDECIDED;
+        case IPPROTO_FRAGMENT:
+            return VERDICT_PASS_FRAGMENT;
+        case IPPROTO_HOPOPTS:
+        case IPPROTO_ROUTING:
+        case IPPROTO_DSTOPTS:
+            break;
+        default:
+            return UNDECIDED;
         }
-        struct extension* ext = data + p->l4_offset;
-        if ((void*)(ext + 1) > data_end) return VERDICT_PASS_MALFORMED;
+        struct extension *ext = data + p->l4_offset;
+        if ((void *)(ext + 1) > data_end)
+            return VERDICT_PASS_MALFORMED;
         p->protocol = ext->next;
         p->l4_offset += 8 + ext->length * 8;
     }
     return VERDICT_PASS_PROTOCOL;
 }
 
-static __always_inline int parse_ipv6(void* data, void* data_end, struct packet* p) {
-    struct ipv6hdr* ip = data + ETH_HLEN;
+static __always_inline int parse_ipv6(void *data, void *data_end, struct packet *p)
+{
+    struct ipv6hdr *ip = data + ETH_HLEN;
 
-    if ((void*)(ip + 1) > data_end || ip->version != 6) return VERDICT_PASS_MALFORMED;
+    if ((void *)(ip + 1) > data_end || ip->version != 6)
+        return VERDICT_PASS_MALFORMED;
     __u32 payload = bpf_ntohs(ip->payload_len);
-    if (payload && payload + sizeof(*ip) + ETH_HLEN > p->length) return VERDICT_PASS_MALFORMED;
+    if (payload && payload + sizeof(*ip) + ETH_HLEN > p->length)
+        return VERDICT_PASS_MALFORMED;
 
     p->protocol = ip->nexthdr;
     p->ttl = ip->hop_limit;
     p->l4_offset = ETH_HLEN + sizeof(*ip);
     if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) {
         int v = skip_extensions(data, data_end, p);
-        if (v != UNDECIDED) return v;
+        if (v != UNDECIDED)
+            return v;
     }
     __builtin_memcpy(&p->key.v6.source, &ip->saddr, sizeof(p->key.v6.source));
     __builtin_memcpy(&p->key.v6.destination, &ip->daddr, sizeof(p->key.v6.destination));

@@ -41,7 +41,8 @@ struct {
     __type(value, struct new_flow);
 } new_flow_space SEC(".maps");
 
-static __always_inline int is_reply_of(__u8 family, const struct flow* reply, const struct flow6_key* from) {
+static __always_inline int is_reply_of(__u8 family, const struct flow *reply, const struct flow6_key *from)
+{
     struct flow6_key peer;
 
     flow_peer_tuple(family, from->protocol, reply, &peer);
@@ -52,8 +53,9 @@ static __always_inline int is_reply_of(__u8 family, const struct flow* reply, co
     return peer.source_port_be == from->source_port_be && peer.destination_port_be == from->destination_port_be;
 }
 
-static __always_inline void flow_value(struct flow6* value, const struct flow6_key* from, const struct flow6_key* to,
-                                       __u32 flags, __u32 backend_id) {
+static __always_inline void flow_value(struct flow6 *value, const struct flow6_key *from, const struct flow6_key *to,
+                                       __u32 flags, __u32 backend_id)
+{
     __builtin_memset(value, 0, sizeof(*value));
     value->source = to->source;
     value->destination = to->destination;
@@ -69,7 +71,8 @@ static __always_inline void flow_value(struct flow6* value, const struct flow6_k
     value->flow.last_seen = now_ticks();
 }
 
-static __always_inline void tuple_reverse(const struct flow6_key* tuple, struct flow6_key* reverse) {
+static __always_inline void tuple_reverse(const struct flow6_key *tuple, struct flow6_key *reverse)
+{
     __builtin_memset(reverse, 0, sizeof(*reverse));
     reverse->source = tuple->destination;
     reverse->destination = tuple->source;
@@ -78,8 +81,9 @@ static __always_inline void tuple_reverse(const struct flow6_key* tuple, struct 
     reverse->protocol = tuple->protocol;
 }
 
-static __always_inline int reply_claim_family(__u8 family, struct new_flow* flow) {
-    struct flow* taken;
+static __always_inline int reply_claim_family(__u8 family, struct new_flow *flow)
+{
+    struct flow *taken;
 
     tuple_reverse(&flow->to, &flow->reply);
     tuple_reverse(&flow->from, &flow->back);
@@ -88,7 +92,8 @@ static __always_inline int reply_claim_family(__u8 family, struct new_flow* flow
     if (!taken) {
         flow_value(&flow->value, &flow->reply, &flow->back, flow->reply_flags, flow->backend_id);
         long error = flow_insert_unassured(family, &flow->reply, &flow->value, BPF_NOEXIST);
-        if (error && error != -17 /* EEXIST */) return -1;
+        if (error && error != -17 /* EEXIST */)
+            return -1;
         if (error)
             taken = flow_find_tuple(family, &flow->reply, TABLE_UNASSURED);
         else if (!(taken = flow_find_tuple(family, &flow->reply, TABLE_ASSURED)))
@@ -96,7 +101,8 @@ static __always_inline int reply_claim_family(__u8 family, struct new_flow* flow
         else
             flow_delete_unassured(family, &flow->reply);
     }
-    if (!taken || !is_reply_of(family, taken, &flow->from)) return 0;
+    if (!taken || !is_reply_of(family, taken, &flow->from))
+        return 0;
     flow->recovered = !!(taken->flags & FLOW_ASSURED);
     return 1;
 }
@@ -106,30 +112,38 @@ static __always_inline int reply_claim_family(__u8 family, struct new_flow* flow
  * Global: the verifier looks at it once, not once per probe and per path to it. It knows nothing of the arguments then,
  * so the family becomes a constant here.
  */
-__noinline int reply_claim(__u32 family, struct new_flow* flow) {
-    if (!flow) return -1;
-    if (family == FAMILY_IPV4) return reply_claim_family(FAMILY_IPV4, flow);
+__noinline int reply_claim(__u32 family, struct new_flow *flow)
+{
+    if (!flow)
+        return -1;
+    if (family == FAMILY_IPV4)
+        return reply_claim_family(FAMILY_IPV4, flow);
     return reply_claim_family(FAMILY_IPV6, flow);
 }
 
 /* Finds a source port for flow->to, claims the reply tuple, and inserts the forward entry. */
-static __noinline int flow_open(__u8 family, struct new_flow* flow, __u64 hash) {
+static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
+{
     __u32 ports = config.snat_port_max - config.snat_port_min + 1;
     __u32 candidate = (__u32)(((hash & 0xffffffff) * ports) >> 32);
     int claimed = 0;
 
-    if (!(flow->forward_flags & FLOW_SNAT)) claimed = reply_claim(family, flow);
+    if (!(flow->forward_flags & FLOW_SNAT))
+        claimed = reply_claim(family, flow);
     for (int i = 0; i < SNAT_PROBES && !claimed; i++) {
         flow->to.source_port_be = bpf_htons(config.snat_port_min + candidate);
         claimed = reply_claim(family, flow);
         candidate = candidate + 1 < ports ? candidate + 1 : 0;
     }
-    if (claimed < 0) return VERDICT_DROP_TABLE;
-    if (!claimed) return VERDICT_DROP_NO_SNAT_PORT;
+    if (claimed < 0)
+        return VERDICT_DROP_TABLE;
+    if (!claimed)
+        return VERDICT_DROP_NO_SNAT_PORT;
 
     __u32 flags = flow->forward_flags | (flow->recovered ? FLOW_SEEN_REPLY : 0);
     flow_value(&flow->value, &flow->from, &flow->to, flags, flow->backend_id);
-    if (flow_insert_unassured(family, &flow->from, &flow->value, BPF_ANY)) return VERDICT_DROP_TABLE;
+    if (flow_insert_unassured(family, &flow->from, &flow->value, BPF_ANY))
+        return VERDICT_DROP_TABLE;
     return UNDECIDED;
 }
 

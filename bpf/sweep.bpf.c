@@ -11,38 +11,46 @@ static struct sweep_result result;
 static __u32 now; /* ticks; syscall programs have no coarse clock */
 
 /* Signed: a packet that arrives during the sweep is younger than now. */
-static __always_inline int is_idle(const struct flow* f, __u32 timeout) {
+static __always_inline int is_idle(const struct flow *f, __u32 timeout)
+{
     return (__s32)(now - f->last_seen) > (__s32)timeout;
 }
 
-static __always_inline __u32 timeout_of(__u8 protocol, const struct flow* f) {
-    if (f->flags & FLOW_CLOSING) return config.timeout_closing;
-    if (protocol == IPPROTO_TCP) return f->flags & FLOW_ASSURED ? config.timeout_tcp : config.timeout_unassured_tcp;
+static __always_inline __u32 timeout_of(__u8 protocol, const struct flow *f)
+{
+    if (f->flags & FLOW_CLOSING)
+        return config.timeout_closing;
+    if (protocol == IPPROTO_TCP)
+        return f->flags & FLOW_ASSURED ? config.timeout_tcp : config.timeout_unassured_tcp;
     return f->flags & FLOW_ASSURED ? config.timeout_udp : config.timeout_unassured_udp;
 }
 
 /* Why an entry has to go, or 0. */
-static __always_inline __u64* reason_to_delete(__u8 family, __u8 protocol, const struct flow* f,
-                                               struct flow6_key* peer) {
+static __always_inline __u64 *reason_to_delete(__u8 family, __u8 protocol, const struct flow *f, struct flow6_key *peer)
+{
     __u32 timeout = timeout_of(protocol, f);
 
     flow_peer_tuple(family, protocol, f, peer);
     if (protocol == IPPROTO_UDP) {
         __u32 id = f->backend_id;
-        struct backend* backend = bpf_map_lookup_elem(&backends, &id);
-        if (!backend || !(backend->flags & BACKEND_IN_USE)) return &result.orphaned;
+        struct backend *backend = bpf_map_lookup_elem(&backends, &id);
+        if (!backend || !(backend->flags & BACKEND_IN_USE))
+            return &result.orphaned;
     }
-    if (!is_idle(f, timeout)) return 0;
-    struct flow* other = flow_find_peer(family, peer);
-    if (other && !is_idle(other, timeout)) return 0;
+    if (!is_idle(f, timeout))
+        return 0;
+    struct flow *other = flow_find_peer(family, peer);
+    if (other && !is_idle(other, timeout))
+        return 0;
     return f->flags & FLOW_CLOSING ? &result.closed : &result.expired;
 }
 
-static __always_inline long visit(__u8 family, const struct flow6_key* tuple, const struct flow* f) {
+static __always_inline long visit(__u8 family, const struct flow6_key *tuple, const struct flow *f)
+{
     struct flow6_key peer;
 
     result.visited++;
-    __u64* reason = reason_to_delete(family, tuple->protocol, f, &peer);
+    __u64 *reason = reason_to_delete(family, tuple->protocol, f, &peer);
     if (reason) {
         ++*reason;
         flow_delete(family, tuple);
@@ -51,7 +59,8 @@ static __always_inline long visit(__u8 family, const struct flow6_key* tuple, co
     return 0;
 }
 
-static long visit4(void* map, struct flow4_key* key, struct flow4* f, void* unused) {
+static long visit4(void *map, struct flow4_key *key, struct flow4 *f, void *unused)
+{
     struct flow6_key tuple = {
         .source.words_be = {0, 0, bpf_htonl(0xffff), key->source_be},
         .destination.words_be = {0, 0, bpf_htonl(0xffff), key->destination_be},
@@ -62,14 +71,16 @@ static long visit4(void* map, struct flow4_key* key, struct flow4* f, void* unus
     return visit(FAMILY_IPV4, &tuple, &f->flow);
 }
 
-static long visit6(void* map, struct flow6_key* key, struct flow6* f, void* unused) {
+static long visit6(void *map, struct flow6_key *key, struct flow6 *f, void *unused)
+{
     struct flow6_key tuple = *key;
 
     return visit(FAMILY_IPV6, &tuple, &f->flow);
 }
 
 SEC("syscall")
-int weir_sweep(struct sweep_result* ctx) {
+int weir_sweep(struct sweep_result *ctx)
+{
     __builtin_memset(&result, 0, sizeof(result));
     now = bpf_ktime_get_ns() >> TICK_SHIFT;
     bpf_for_each_map_elem(&flows4_unassured, visit4, NULL, 0);

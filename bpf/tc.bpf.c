@@ -6,17 +6,19 @@
 
 /* TC_ACT_UNSPEC: the next program or filter decides (TCX_NEXT has the same value), so others are not disturbed. */
 #define TC_ACT_UNSPEC (-1)
-#define TC_ACT_SHOT 2
+#define TC_ACT_SHOT   2
 
 /* IPv6 with a few extension headers and TCP: what is pulled out of an skb's fragments to be looked at. */
 #define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
 
-static __always_inline int handle(struct __sk_buff* skb, enum hook hook) {
+static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
+{
     struct packet p;
 
     /* A tag taken off by the device: the packet belongs to the VLAN device above, which has hooks of its own. */
-    if (skb->vlan_present) return TC_ACT_UNSPEC;
-    if ((void*)(long)skb->data + HEADERS_LENGTH > (void*)(long)skb->data_end)
+    if (skb->vlan_present)
+        return TC_ACT_UNSPEC;
+    if ((void *)(long)skb->data + HEADERS_LENGTH > (void *)(long)skb->data_end)
         bpf_skb_pull_data(skb, skb->len < HEADERS_LENGTH ? skb->len : HEADERS_LENGTH);
 
     p.length = skb->len;
@@ -29,18 +31,21 @@ static __always_inline int handle(struct __sk_buff* skb, enum hook hook) {
 }
 
 SEC("tc")
-int weir_uplink_ingress(struct __sk_buff* skb) {
+int weir_uplink_ingress(struct __sk_buff *skb)
+{
     return handle(skb, HOOK_UPLINK_INGRESS);
 }
 
 SEC("tc")
-int weir_workload_ingress(struct __sk_buff* skb) {
+int weir_workload_ingress(struct __sk_buff *skb)
+{
     return handle(skb, HOOK_WORKLOAD_INGRESS);
 }
 
 /* One program for uplinks and workload interfaces: a reply is undone wherever it leaves towards its client. */
 SEC("tc")
-int weir_egress(struct __sk_buff* skb) {
+int weir_egress(struct __sk_buff *skb)
+{
     return handle(skb, HOOK_EGRESS);
 }
 

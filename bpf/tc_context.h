@@ -8,15 +8,18 @@
 typedef struct __sk_buff context;
 #define CONTEXT_HAS_SKB 1
 
-static __always_inline void* context_data(const context* ctx) {
-    return (void*)(long)ctx->data;
+static __always_inline void *context_data(const context *ctx)
+{
+    return (void *)(long)ctx->data;
 }
 
-static __always_inline void* context_data_end(const context* ctx) {
-    return (void*)(long)ctx->data_end;
+static __always_inline void *context_data_end(const context *ctx)
+{
+    return (void *)(long)ctx->data_end;
 }
 
-static __always_inline __u32 context_ifindex(const context* ctx) {
+static __always_inline __u32 context_ifindex(const context *ctx)
+{
     return ctx->ifindex;
 }
 
@@ -25,8 +28,9 @@ static __always_inline __u32 context_ifindex(const context* ctx) {
  * (CHECKSUM_PARTIAL: the field holds the pseudo-header's sum, so addresses count and ports do not) or already summed by
  * the device (CHECKSUM_COMPLETE: skb->csum must follow).
  */
-static __always_inline int context_l4_checksum(context* ctx, const struct packet* p, __u8 family, const struct flow* f,
-                                               int forwarded) {
+static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
+                                               int forwarded)
+{
     __u32 offset = p->l4_offset + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                               : __builtin_offsetof(struct udphdr, check));
     __u64 flags = p->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
@@ -44,7 +48,8 @@ static __always_inline int context_l4_checksum(context* ctx, const struct packet
          * at all. Both calls fail, harmlessly, for other skbs.
          */
         bpf_csum_update(ctx, address_delta);
-        if (forwarded) bpf_csum_update(ctx, (__u16)~bpf_htons(1));
+        if (forwarded)
+            bpf_csum_update(ctx, (__u16)~bpf_htons(1));
     }
     return UNDECIDED;
 }

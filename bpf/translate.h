@@ -14,29 +14,35 @@
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
 
 /* forwarded: this hook finishes the packet, so it does what a router does (TTL, Ethernet addresses). */
-static __always_inline int translate(context* ctx, const struct packet* p, __u8 family, const struct flow* f,
-                                     int forwarded) {
-    void* data = context_data(ctx);
-    void* data_end = context_data_end(ctx);
-    struct ethhdr* eth = data;
-    __u16* ports = data + p->l4_offset; /* source, destination: TCP and UDP alike */
+static __always_inline int translate(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
+                                     int forwarded)
+{
+    void *data = context_data(ctx);
+    void *data_end = context_data_end(ctx);
+    struct ethhdr *eth = data;
+    __u16 *ports = data + p->l4_offset; /* source, destination: TCP and UDP alike */
 
-    if ((void*)(ports + 2) > data_end) return VERDICT_PASS_MALFORMED;
+    if ((void *)(ports + 2) > data_end)
+        return VERDICT_PASS_MALFORMED;
     if (family == FAMILY_IPV4) {
-        const struct flow4* f4 = (const struct flow4*)f;
-        struct iphdr* ip = data + ETH_HLEN;
-        if ((void*)(ip + 1) > data_end) return VERDICT_PASS_MALFORMED;
+        const struct flow4 *f4 = (const struct flow4 *)f;
+        struct iphdr *ip = data + ETH_HLEN;
+        if ((void *)(ip + 1) > data_end)
+            return VERDICT_PASS_MALFORMED;
         ip->saddr = f4->source_be;
         ip->daddr = f4->destination_be;
         ip->check = csum_apply(ip->check, f->address_delta + (forwarded ? TTL_DELTA : 0));
-        if (forwarded) ip->ttl = p->ttl - 1;
+        if (forwarded)
+            ip->ttl = p->ttl - 1;
     } else {
-        const struct flow6* f6 = (const struct flow6*)f;
-        struct ipv6hdr* ip = data + ETH_HLEN;
-        if ((void*)(ip + 1) > data_end) return VERDICT_PASS_MALFORMED;
+        const struct flow6 *f6 = (const struct flow6 *)f;
+        struct ipv6hdr *ip = data + ETH_HLEN;
+        if ((void *)(ip + 1) > data_end)
+            return VERDICT_PASS_MALFORMED;
         __builtin_memcpy(&ip->saddr, &f6->source, sizeof(ip->saddr));
         __builtin_memcpy(&ip->daddr, &f6->destination, sizeof(ip->daddr));
-        if (forwarded) ip->hop_limit = p->ttl - 1;
+        if (forwarded)
+            ip->hop_limit = p->ttl - 1;
     }
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;

@@ -6,9 +6,10 @@
 #include "bpf/packet.h"
 #include "maps/maps.bpf.h"
 
-static __always_inline enum verdict count_verdict(const struct packet* p, enum verdict verdict) {
+static __always_inline enum verdict count_verdict(const struct packet *p, enum verdict verdict)
+{
     __u32 key = verdict;
-    struct verdict_count* count = bpf_map_lookup_elem(&verdicts, &key);
+    struct verdict_count *count = bpf_map_lookup_elem(&verdicts, &key);
 
     if (count) {
         count->packets += p->segments;

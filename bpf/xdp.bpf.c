@@ -6,7 +6,8 @@
 
 /* frags: works on multi-buffer frames too (jumbo MTU), whose headers are in the first buffer (Linux >= 5.18). */
 SEC("xdp.frags")
-int weir_xdp(struct xdp_md* ctx) {
+int weir_xdp(struct xdp_md *ctx)
+{
     struct packet p;
 
     p.length = ctx->data_end - ctx->data;

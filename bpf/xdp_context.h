@@ -9,28 +9,35 @@
 typedef struct xdp_md context;
 #define CONTEXT_HAS_SKB 0
 
-static __always_inline void* context_data(const context* ctx) {
-    return (void*)(long)ctx->data;
+static __always_inline void *context_data(const context *ctx)
+{
+    return (void *)(long)ctx->data;
 }
 
-static __always_inline void* context_data_end(const context* ctx) {
-    return (void*)(long)ctx->data_end;
+static __always_inline void *context_data_end(const context *ctx)
+{
+    return (void *)(long)ctx->data_end;
 }
 
-static __always_inline __u32 context_ifindex(const context* ctx) {
+static __always_inline __u32 context_ifindex(const context *ctx)
+{
     return ctx->ingress_ifindex;
 }
 
-static __always_inline int context_l4_checksum(context* ctx, const struct packet* p, __u8 family, const struct flow* f,
-                                               int forwarded) {
+static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
+                                               int forwarded)
+{
     __u32 offset = p->l4_offset + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                               : __builtin_offsetof(struct udphdr, check));
-    __u16* check = context_data(ctx) + offset;
+    __u16 *check = context_data(ctx) + offset;
 
-    if ((void*)(check + 1) > context_data_end(ctx)) return VERDICT_PASS_MALFORMED;
-    if (p->protocol == IPPROTO_UDP && !*check) return UNDECIDED; /* RFC 768: the sender computed none */
+    if ((void *)(check + 1) > context_data_end(ctx))
+        return VERDICT_PASS_MALFORMED;
+    if (p->protocol == IPPROTO_UDP && !*check)
+        return UNDECIDED; /* RFC 768: the sender computed none */
     *check = csum_apply(*check, (__u32)f->address_delta + f->port_delta);
-    if (p->protocol == IPPROTO_UDP && !*check) *check = 0xffff;
+    if (p->protocol == IPPROTO_UDP && !*check)
+        *check = 0xffff;
     return UNDECIDED;
 }
 

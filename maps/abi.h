@@ -17,7 +17,8 @@
 #include <linux/types.h>
 
 #ifdef __cplusplus
-namespace weir::abi {
+namespace weir::abi
+{
 #define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
 #else
 #define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
