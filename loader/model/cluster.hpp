@@ -6,13 +6,13 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <variant>
 #include <vector>
 
 #include "loader/model/objects.hpp"
+#include "loader/model/selectors.hpp"
 
 namespace weir::model {
-
-enum class Kind { service, endpoint_slice, pod, node };
 
 // Change events are the same from every source: an object in its new form, or an identity that is gone.
 struct Upsert {
@@ -26,23 +26,51 @@ using Change = std::variant<Upsert, Remove>;
 
 class Cluster {
 public:
-    // Applies one change and marks the Services that it touches as dirty:
-    // a Service itself; a slice's Service; the Services whose selector matches a Pod before or after the change;
-    // every Service for a change of this node's Node object.
+    // Applies one change and marks the Services that it touches as dirty: a Service itself; a slice's Service, before
+    // and after the change; the Services whose selector matches a Pod before or after the change. A Node marks none:
+    // the agent knows which node it is on and what of it matters.
     void apply(Change change);
 
+    void mark_dirty(const ObjectName& service) { dirty_.insert(service); }
+    void mark_all_dirty();
     // The Services that changed since the last call (also those that are gone), in name order.
     std::vector<ObjectName> take_dirty();
 
-    const Service* service(const ObjectName&) const;
-    const std::map<ObjectName, Service>& services() const;
+    const Service* service(const ObjectName& name) const;
+    const std::map<ObjectName, Service>& services() const { return services_; }
     // All slices of a Service in name order: the EndpointSlices; where there are none those from Endpoints; where there
     // are neither and the Service has a selector, slices made from the Pods that it selects (semantics section 1).
-    std::vector<EndpointSlice> slices_of(const Service&) const;
+    std::vector<EndpointSlice> slices_of(const Service& service) const;
     const Node* node(const std::string& name) const;
-    std::size_t pod_count() const;
-    std::size_t endpoint_count() const;
-    // ... private members are the implementer's
+    std::size_t pod_count() const { return pods_.size(); }
+    std::size_t endpoint_count() const { return endpoint_count_; }  // of slices and Endpoints
+
+private:
+    struct ServiceSlices {
+        std::map<ObjectName, EndpointSlice> slices;
+        std::vector<EndpointSlice> endpoints;  // of the Endpoints object of the Service's name
+        bool empty() const { return slices.empty() && endpoints.empty(); }
+    };
+
+    void upsert(Service service);
+    void upsert(std::vector<EndpointSlice> slices);
+    void upsert(Pod pod);
+    void upsert(Node node);
+    void remove_service(const ObjectName& name);
+    void remove_slice(const ObjectName& name);
+    void remove_endpoints(const ObjectName& name);
+    void remove_pod(const ObjectName& name);
+    void mark_selecting(const Pod& pod);
+
+    std::map<ObjectName, Service> services_;
+    std::unordered_map<ObjectName, ServiceSlices> slices_;          // by Service
+    std::unordered_map<ObjectName, std::string> service_of_slice_;  // EndpointSlice -> name of its Service
+    std::unordered_map<ObjectName, Pod> pods_;
+    std::unordered_map<std::string, Node> nodes_;
+    SelectorIndex selectors_;
+    PodIndex pods_by_label_;
+    std::set<ObjectName> dirty_;
+    std::size_t endpoint_count_ = 0;
 };
 
 }  // namespace weir::model

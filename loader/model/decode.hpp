@@ -2,6 +2,7 @@
 // Text -> objects. YAML (multi-document) and JSON, List kinds included.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +15,9 @@ struct Decoded {
     std::vector<Object> objects;
     std::vector<Problem> problems;     // errors leave out the object that they name; warnings do not
     std::vector<std::string> skipped;  // kinds that weir does not read ("Deployment"), each once
+    // One for each of objects: the same when the same object is read again, wherever it stands in the text.
+    std::vector<std::uint64_t> fingerprints;
+    std::vector<Identity> refused;  // objects whose names could be told, and that problems leave out
     bool malformed = false;            // the text itself did not parse: objects is empty, problems says where
 };
 

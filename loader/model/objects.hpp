@@ -28,6 +28,16 @@ struct ObjectName {
     auto operator<=>(const ObjectName&) const = default;
 };
 
+// What kinds of objects weir reads.
+enum class Kind : std::uint8_t { service, endpoint_slice, endpoints, pod, node };
+
+// Which object: what a change replaces or removes.
+struct Identity {
+    Kind kind = Kind::service;
+    ObjectName name;
+    auto operator<=>(const Identity&) const = default;
+};
+
 using Labels = std::map<std::string, std::string>;
 
 // targetPort: a number, or a name to be looked up in each Pod. Unset: the same as port.
@@ -72,6 +82,7 @@ struct Service {
     std::optional<std::uint32_t> affinity_seconds;   // sessionAffinity: ClientIP and its timeout
     std::uint16_t health_check_node_port = 0;
     bool publish_not_ready = false;
+    bool allocate_node_ports = true;     // allocateLoadBalancerNodePorts
     std::string external_name;
 };
 
@@ -117,6 +128,7 @@ struct Pod {
     Labels labels;
     std::string node_name;
     std::string hostname;
+    std::string subdomain;      // the hostname is known under the Service of this name only
     std::vector<Address> ips;   // status.podIPs, or status.podIP
     std::vector<ContainerPort> ports;
     bool ready = false;         // condition Ready is True
@@ -139,6 +151,10 @@ struct Node {
 // One decoded object. Every Endpoints object yields all its slices at once, so that replacing it replaces them all.
 using Object = std::variant<Service, std::vector<EndpointSlice>, Pod, Node>;
 
+std::string_view to_string(Kind kind);  // "Service", as in manifests
+Identity identity_of(const Object& object);
+const Origin& origin_of(const Object& object);
+
 enum class Severity { warning, error };
 
 // Something a person should know about the input. what is a full sentence part: what is wrong and what to do about it.
@@ -151,3 +167,17 @@ struct Problem {
 };
 
 }  // namespace weir::model
+
+template <>
+struct std::hash<weir::model::ObjectName> {
+    std::size_t operator()(const weir::model::ObjectName& name) const noexcept {
+        return std::hash<std::string>()(name.name) * 31 + std::hash<std::string>()(name.name_space);
+    }
+};
+
+template <>
+struct std::hash<weir::model::Identity> {
+    std::size_t operator()(const weir::model::Identity& identity) const noexcept {
+        return std::hash<weir::model::ObjectName>()(identity.name) * 8 + static_cast<std::size_t>(identity.kind);
+    }
+};
