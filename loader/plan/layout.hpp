@@ -3,11 +3,23 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
+#include <optional>
+#include <set>
 #include <string>
+#include <string_view>
+#include <unordered_map>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
+#include "loader/plan/backends.hpp"
+#include "loader/plan/frontend_table.hpp"
+#include "loader/plan/ids.hpp"
+#include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
+#include "loader/plan/slots.hpp"
 #include "maps/abi.h"
 
 namespace weir::plan {
@@ -22,10 +34,11 @@ struct Capacity {
 
 // A difference to write, in an order in which every intermediate state is valid:
 // backends on, service names, slots, frontends on; then frontends off, service names off, backends off.
+// No key is both on and off, unless it goes off for good.
 struct MapChanges {
     std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
     std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
-    std::vector<std::pair<std::uint32_t, abi::slot_line>> slots;  // key: line index, ascending
+    std::vector<std::pair<std::uint32_t, abi::slot_line>> slots;  // key: line index, ascending within a range
     std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends_on;
     std::vector<abi::frontend_key> frontends_off;
     std::vector<std::uint32_t> services_off;
@@ -55,15 +68,91 @@ public:
     MapChanges finish_adoption();
 
     // Brings the layout from the service's last plan to this one and appends what must be written to changes.
-    // A service for which there is no room keeps its last state in the maps; the problem says which map is full and which
-    // configuration key makes it larger.
+    // A service for which there is no room keeps its last state in the maps; the problem says which map is full and
+    // which configuration key makes it larger.
     std::vector<model::Problem> update(const ServicePlan& plan, MapChanges& changes);
 
-    // Slot ranges and backend ids that were freed are not given out again until two calls of this have passed: the agent
-    // calls it after each grace period (datapath programs that still run with an old frontend have ended) and sweep.
+    // The services that found no room: plan and update() them again. Empty as long as nothing has become free since the
+    // last refusal, so that a full map costs nothing.
+    std::vector<model::ObjectName> waiting() const;
+
+    // Slot ranges, ids and room in the maps that were freed are not given out again until two calls of this have
+    // passed. The agent calls it after each grace period (datapath programs that still run with an old frontend have
+    // ended) and sweep, and only when all changes so far are in the maps.
     void grace_period_passed();
 
     Usage usage() const;
+
+private:
+    struct SetRecord {
+        abi::slot_range range;
+        std::uint32_t backends;  // how many; 0: adopted, not known yet
+    };
+    struct PortRecord {
+        std::uint32_t id = 0;
+        std::vector<SetRecord> sets;
+        std::vector<std::uint32_t> backends;  // ids, set by set, each in the order of its BackendSet
+        std::vector<abi::frontend_key> frontends;
+    };
+    // What an update of one service port will do; nothing is changed before all ports of the service have found room.
+    struct Draft {
+        const ServicePortPlan* plan;
+        PortRecord* record;              // nullptr: a new service port
+        BackendSet backends;             // of all sets
+        std::vector<std::uint32_t> ids;  // of these; 0: to be given
+        std::vector<std::uint32_t> leaving;
+        std::vector<abi::slot_range> ranges;  // of each set
+        std::vector<bool> fresh;              // of each set: the range is new
+        std::vector<abi::frontend_key> frontends;
+    };
+    // What is only known while an adoption is open.
+    struct Adoption {
+        std::unordered_set<std::uint32_t> unclaimed;              // ids of service ports
+        std::unordered_map<std::uint32_t, std::uint64_t> tables;  // offset of a range -> hash of what it holds
+        // Entries that make no sense: removed at the end, unless a plan has overwritten them.
+        std::vector<std::uint32_t> stray_services;
+        std::vector<std::uint32_t> stray_backends;
+        std::vector<abi::frontend_key> stray_frontends;
+    };
+    using Ports = std::map<std::string, PortRecord, std::less<>>;  // by "namespace/name:port"
+
+    Draft draft(const ServicePortPlan& plan);
+    void match_backends(Draft& draft) const;
+    void match_sets(Draft& draft) const;
+    bool is_unchanged(const Draft& draft, const BackendSet& set, const std::vector<std::uint32_t>& ids,
+                      const SetRecord& old, std::size_t first) const;
+    // The map that is too small and its configuration key; nothing: there is room, and slot ranges have been taken.
+    std::optional<std::string> find_room(std::vector<Draft>& drafts);
+    bool take_ranges(std::vector<Draft>& drafts);
+
+    void commit(Draft& draft, MapChanges& changes);
+    void commit_backends(Draft& draft, MapChanges& changes);
+    void commit_sets(Draft& draft, MapChanges& changes);
+    void commit_frontends(const Draft& draft, MapChanges& changes);
+    void write_table(const abi::slot_range& range, const BackendSet& set, const std::vector<std::uint32_t>& ids,
+                     MapChanges& changes) const;
+    void remove(const PortRecord& record, MapChanges& changes);
+    void remove_backend(std::uint32_t id, MapChanges& changes);
+    void remove_frontend(const abi::frontend_key& key, MapChanges& changes);
+    void retire(const SetRecord& set);
+    std::vector<std::uint32_t> distinct_ids(const PortRecord& record) const;
+
+    PortRecord* adopt_service(std::uint32_t id, const abi::service_name& name);
+    void adopt_backends(const MapContents& contents, const std::unordered_map<std::uint32_t, PortRecord*>& by_id);
+    void adopt_range(PortRecord& record, std::uint8_t action, const abi::slot_range& range,
+                     const std::vector<abi::slot_line>& slots);
+
+    Capacity capacity_;
+    Ports ports_;
+    IdPool service_ids_;
+    BackendTable backends_;
+    SlotAllocator slots_;
+    FrontendTable frontends_;
+    OffList<abi::frontend_key, FrontendKeyHash, FrontendKeyEqual> frontends_off_;
+    OffList<std::uint32_t> backends_off_;
+    std::optional<Adoption> adoption_;
+    std::set<model::ObjectName> refused_;
+    bool room_was_made_ = false;  // since the last refusal
 };
 
 }  // namespace weir::plan

@@ -9,7 +9,9 @@
 
 namespace weir::plan {
 
-// Table length for n backends: 0 for none, 1 for one, else the smallest prime >= 100 n, at most 131071 (a prime).
+// Table length for n backends: 0 for none, 1 for one, else the smallest prime >= 100 m, at most 131071 (a prime), where
+// m is n rounded up to a power of two. Tables of different lengths have nothing in common, so the length must not
+// follow every single backend: within a step, a backend that leaves moves few connections but its own.
 std::uint32_t maglev_size(std::size_t backends);
 
 // For each slot the index of its backend in the (sorted) set. Depends on the addresses and ports only.

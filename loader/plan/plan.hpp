@@ -22,7 +22,8 @@ struct NodeContext {
     std::vector<model::Cidr> service_cidrs;           // for ClusterIP allocation, at most one per family
     std::uint16_t node_port_min = 30000;
     std::uint16_t node_port_max = 32767;
-    bool external_cluster_ip = false;                 // datapath.externalClusterIP
+    bool external_cluster_ip = false;  // datapath.externalClusterIP
+    bool operator==(const NodeContext&) const = default;
 };
 
 struct Backend {
@@ -31,7 +32,8 @@ struct Backend {
     auto operator<=>(const Backend&) const = default;
 };
 
-// One set of backends that a scope of a frontend chooses from. Sorted, no duplicates: every node computes the same table.
+// One set of backends that a scope of a frontend chooses from. Sorted, no duplicates: every node computes the same
+// table.
 using BackendSet = std::vector<Backend>;
 
 // What one scope does: an index into ServicePortPlan::sets for SCOPE_BALANCE.
@@ -63,8 +65,9 @@ enum class ServiceState { planned, headless, external_name, other_proxy };
 struct ServicePlan {
     model::ObjectName service;
     ServiceState state = ServiceState::planned;
-    std::vector<ServicePortPlan> ports;   // empty unless planned
-    std::vector<model::Problem> problems; // e.g. overlapping NodePorts: the service (port) that lost, and to whom
+    std::vector<ServicePortPlan> ports;    // empty unless planned
+    std::vector<model::Problem> problems;  // e.g. overlapping NodePorts: the service (port) that lost, and to whom
+    model::Origin origin;                  // of the Service, for messages; empty where it is gone
 };
 
 }  // namespace weir::plan

@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/plan/frontends.hpp"
+
+#include <algorithm>
+#include <optional>
+
+namespace weir::plan {
+
+namespace {
+
+using model::Family;
+using model::TrafficPolicy;
+
+bool has_cidr(const NodeContext& node, Family family) {
+    return std::ranges::any_of(node.service_cidrs, [&](const auto& cidr) { return cidr.base.family() == family; });
+}
+
+template <class T>
+bool contains(const std::vector<T>& values, const T& value) {
+    return std::ranges::find(values, value) != values.end();
+}
+
+class PlaceList {
+public:
+    PlaceList(const std::vector<Family>& families, std::vector<Place>& out) : families_(families), out_(out) {}
+
+    void add(abi::frontend_kind kind, const model::Address& address, std::uint16_t port, bool closed = false) {
+        if (!contains(families_, address.family())) return;
+        auto same = std::ranges::find_if(out_, [&](const auto& p) { return p.address == address && p.port == port; });
+        if (same == out_.end())
+            out_.push_back({.kind = kind, .address = address, .port = port});
+        else if (closed)
+            same->kind = kind;  // an address that is both an external IP and a closed LB IP: the stricter one counts
+    }
+
+private:
+    const std::vector<Family>& families_;
+    std::vector<Place>& out_;
+};
+
+// Gives each distinct set one index.
+class SetTable {
+public:
+    explicit SetTable(std::vector<BackendSet>& sets) : sets_(sets) {}
+
+    Scope balance(const BackendSet& set) {
+        auto found = std::ranges::find(sets_, set);
+        auto index = static_cast<std::uint32_t>(found - sets_.begin());
+        if (found == sets_.end()) sets_.push_back(set);
+        return {.action = abi::SCOPE_BALANCE, .set = index};
+    }
+
+private:
+    std::vector<BackendSet>& sets_;
+};
+
+Scope scope_of(const EligibleSets& sets, TrafficPolicy policy, SetTable& table) {
+    if (sets.cluster.empty()) return {.action = abi::SCOPE_REJECT};
+    if (policy == TrafficPolicy::cluster) return table.balance(sets.cluster);
+    if (sets.local.empty()) return {.action = abi::SCOPE_NO_LOCAL};
+    return table.balance(sets.local);
+}
+
+constexpr Scope closed{.action = abi::SCOPE_CLOSED};
+
+}  // namespace
+
+std::vector<Family> families_of(const model::Service& service, const NodeContext& node) {
+    std::vector<Family> families = service.ip_families;
+    for (const auto& address : service.cluster_ips) {
+        if (!contains(families, address.family())) families.push_back(address.family());
+    }
+    if (families.empty()) {
+        bool ipv6_only = !has_cidr(node, Family::ipv4) && has_cidr(node, Family::ipv6);
+        families.push_back(ipv6_only ? Family::ipv6 : Family::ipv4);
+    }
+    if (service.dual_stack) {
+        for (auto family : {Family::ipv4, Family::ipv6}) {
+            if (!contains(families, family) && has_cidr(node, family)) families.push_back(family);
+        }
+    }
+    return families;
+}
+
+bool closed_by_source_ranges(const model::Service& service, Family family) {
+    if (service.source_ranges.empty()) return false;
+    // A range of everything is no restriction.
+    return std::ranges::none_of(service.source_ranges,
+                                [&](const auto& range) { return range.length == 0 && range.base.family() == family; });
+}
+
+std::vector<Place> places_of(const model::Service& service, const model::ServicePort& port,
+                             const std::vector<model::Address>& cluster_ips, std::uint16_t node_port,
+                             const NodeContext& node) {
+    auto families = families_of(service, node);
+    std::vector<Place> places;
+    PlaceList list(families, places);
+    for (const auto& address : cluster_ips) list.add(abi::FRONTEND_CLUSTER_IP, address, port.port);
+    if (node_port != 0) {
+        for (const auto& address : node.node_port_addresses) list.add(abi::FRONTEND_NODE_PORT, address, node_port);
+    }
+    for (const auto& address : service.external_ips) list.add(abi::FRONTEND_EXTERNAL_IP, address, port.port);
+    if (service.type == model::ServiceType::load_balancer) {
+        for (const auto& ingress : service.load_balancer) {
+            if (ingress.mode == model::IpMode::vip)
+                list.add(abi::FRONTEND_LOAD_BALANCER, ingress.ip, port.port,
+                         closed_by_source_ranges(service, ingress.ip.family()));
+        }
+    }
+    return places;
+}
+
+ServicePortPlan plan_port(const model::Service& service, const model::ServicePort& port,
+                          const std::vector<Place>& places, const std::vector<model::EndpointSlice>& slices,
+                          const NodeContext& node) {
+    ServicePortPlan plan;
+    plan.name = service.name.to_string() + ":" + port.name;
+    plan.protocol = port.protocol;
+    plan.frontends.reserve(places.size());
+    SetTable table(plan.sets);
+    std::array<std::optional<EligibleSets>, 2> by_family;
+
+    for (const auto& place : places) {
+        auto family = place.address.family();
+        auto& sets = by_family[family == Family::ipv4 ? 0 : 1];
+        if (!sets) sets = eligible(slices, port, family, node);
+
+        Frontend frontend{
+            .kind = place.kind, .address = place.address, .port = place.port, .cluster = {}, .external = {}};
+        if (place.kind == abi::FRONTEND_CLUSTER_IP) {
+            frontend.cluster = scope_of(*sets, service.internal_traffic_policy, table);
+            frontend.external = node.external_cluster_ip ? frontend.cluster : closed;
+        } else if (place.kind == abi::FRONTEND_LOAD_BALANCER && closed_by_source_ranges(service, family)) {
+            frontend.cluster = closed;
+            frontend.external = closed;
+        } else {
+            // The short-cut: inside the cluster nothing is gained by looking at this node's endpoints alone.
+            frontend.cluster = scope_of(*sets, TrafficPolicy::cluster, table);
+            frontend.external = scope_of(*sets, service.external_traffic_policy, table);
+        }
+        plan.frontends.push_back(frontend);
+    }
+    return plan;
+}
+
+}  // namespace weir::plan

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where is a service port reached, and what happens to a new flow there? (kinds, traffic policies, empty sets)
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "loader/plan/eligibility.hpp"
+#include "loader/plan/plan.hpp"
+
+namespace weir::plan {
+
+// The families that a Service is served in: as given; the default one where none is. Dual-stack Services get the second
+// family where there is a service CIDR for it.
+std::vector<model::Family> families_of(const model::Service& service, const NodeContext& node);
+
+// One address:port of a service port, before it is known whether another Service has it.
+struct Place {
+    abi::frontend_kind kind = abi::FRONTEND_CLUSTER_IP;
+    model::Address address;
+    std::uint16_t port = 0;
+    bool operator==(const Place&) const = default;
+};
+
+// cluster_ips and node_port (0: none): as given or allocated. Each address once; the kinds in the order of
+// abi::frontend_kind.
+std::vector<Place> places_of(const model::Service& service, const model::ServicePort& port,
+                             const std::vector<model::Address>& cluster_ips, std::uint16_t node_port,
+                             const NodeContext& node);
+
+// An LB frontend that stays shut: its source ranges admit some sources only, and the datapath cannot tell them apart
+// yet.
+bool closed_by_source_ranges(const model::Service& service, model::Family family);
+
+// The plan of one service port at these places.
+ServicePortPlan plan_port(const model::Service& service, const model::ServicePort& port,
+                          const std::vector<Place>& places, const std::vector<model::EndpointSlice>& slices,
+                          const NodeContext& node);
+
+}  // namespace weir::plan
