@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "maps/pins.hpp"
+
+namespace weir::maps {
+
+const std::vector<std::string_view>& map_names() {
+    static const std::vector<std::string_view> names = {
+        "frontends", "slots",  "backends",         "services", "flows4",  "flows4_unassured",
+        "flows6",    "flows6_unassured", "devices", "runtime", "verdicts"};
+    return names;
+}
+
+}  // namespace weir::maps

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where things are pinned, and the maps of a node opened from there.
+#pragma once
+
+#include <fmt/format.h>
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "maps/abi.h"
+#include "maps/map.hpp"
+
+namespace weir::maps {
+
+inline constexpr std::string_view default_pin_path = "/sys/fs/bpf/weir";
+
+struct PinPaths {
+    std::string root;
+    std::string maps() const { return root + "/maps"; }
+    std::string links() const { return root + "/links"; }
+    std::string map(std::string_view name) const { return maps() + "/" + std::string(name); }
+    // bpffs takes no '.' in names, which interface names may hold: the index stands for the interface.
+    std::string link(unsigned ifindex, std::string_view hook) const {
+        return links() + "/" + std::to_string(ifindex) + "-" + std::string(hook);
+    }
+};
+
+// Names of all pinned maps, as in maps/maps.bpf.h.
+const std::vector<std::string_view>& map_names();
+
+using FrontendMap = Map<abi::frontend_key, abi::frontend>;
+using SlotMap = Map<std::uint32_t, abi::slot_line>;
+using BackendMap = Map<std::uint32_t, abi::backend>;
+using ServiceMap = Map<std::uint32_t, abi::service_name>;
+using Flow4Map = Map<abi::flow4_key, abi::flow4>;
+using Flow6Map = Map<abi::flow6_key, abi::flow6>;
+using DeviceMap = Map<std::uint32_t, abi::device>;
+using RuntimeMap = Map<std::uint32_t, abi::runtime>;
+using VerdictArray = PerCpuArray<abi::verdict_count>;
+
+// Opens one pinned map; the error is a sentence for a person.
+template <class M>
+std::expected<M, std::string> open_map(const PinPaths& pins, std::string_view name) {
+    auto map = M::open(pins.map(name));
+    if (map) return std::move(*map);
+    if (map.error().value() == ENOENT)
+        return std::unexpected(fmt::format(
+            "{}: no such map; weir is not loaded here (start it with `weir run`, or name its --pin-path)", pins.map(name)));
+    if (map.error().value() == EPERM || map.error().value() == EACCES)
+        return std::unexpected(fmt::format("{}: {}; run as root", pins.map(name), map.error().message()));
+    if (map.error().value() == EINVAL)
+        return std::unexpected(
+            fmt::format("{}: made by another version of weir; use that version's command line", pins.map(name)));
+    return std::unexpected(fmt::format("{}: {}", pins.map(name), map.error().message()));
+}
+
+}  // namespace weir::maps
