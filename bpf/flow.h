@@ -34,16 +34,20 @@ static __noinline int flow_advance(const struct packet *p, __u8 family, struct f
     return flow_move_to_assured(family, &tuple, f) == 0;
 }
 
-/* Whether the backend that a flow was given still takes new connections. */
-static __always_inline int flow_backend_active(const struct flow *f)
+/*
+ * Whether the backend that a flow was given still takes new connections. The flow outlives its backend, and the id may
+ * have been given to another one since: the address tells.
+ */
+static __always_inline int flow_backend_active(__u32 id, const struct flow6_key *peer)
 {
-    __u32 id = f->backend_id;
     struct backend *backend = bpf_map_lookup_elem(&backends, &id);
 
-    /* An id that was given to another backend since has another port or address; the port is checked, and the
-     * agent keeps freed ids back until a sweep has passed. */
-    __be16 port = f->flags & FLOW_REPLY ? 0 : f->destination_port_be;
-    return backend && (backend->flags & BACKEND_IN_USE) && (!port || backend->port_be == port);
+    if (!backend || !(backend->flags & BACKEND_IN_USE) || backend->port_be != peer->source_port_be)
+        return 0;
+    for (int i = 0; i < 4; i++)
+        if (backend->address.words_be[i] != peer->source.words_be[i])
+            return 0;
+    return 1;
 }
 
 /*
@@ -58,7 +62,7 @@ static __noinline int flow_control(const struct packet *p, __u8 family, struct f
 
     flow_peer_tuple(family, p->protocol, f, &peer);
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-        if (f->flags & FLOW_REPLY || !(f->flags & FLOW_CLOSING || !flow_backend_active(f)))
+        if (f->flags & FLOW_REPLY || !(f->flags & FLOW_CLOSING || !flow_backend_active(f->backend_id, &peer)))
             return 1;
         tuple_of(p, family, &tuple);
         flow_delete(family, &peer);
