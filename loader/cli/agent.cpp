@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cli/agent.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "loader/cli/listing.hpp"
+
+namespace weir::cli {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+// Flows of removed UDP backends are swept at once; everything else can wait this long.
+constexpr auto sweep_period = 5s;
+constexpr auto retry_delay = 1s;
+// The state file is for people: a burst of changes is one write.
+constexpr auto publish_delay = 50ms;
+
+datapath::LinkWatch::Callbacks link_callbacks(Agent& agent, auto on_links, auto on_routes) {
+    return {.on_links = [&agent, on_links](const auto& links, const auto& routes) { (agent.*on_links)(links, routes); },
+            .on_routes = [&agent, on_routes] { (agent.*on_routes)(); }};
+}
+
+}  // namespace
+
+Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::Programs& programs, StateFile state)
+    : io_(io),
+      config_(config),
+      programs_(programs),
+      state_file_(std::move(state)),
+      writer_(programs),
+      attacher_(config.datapath, programs),
+      sweeper_(io, programs, [this](const auto& result) { on_sweep(result); }),
+      links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
+      source_(io, config.manifests,
+              [this](auto changes, auto problems) { on_source(std::move(changes), std::move(problems)); }),
+      node_(node_context()),
+      planner_(node_),
+      layout_({.frontends = programs.sizes().frontends,
+               .services = programs.sizes().services,
+               .backends = programs.sizes().backends,
+               .slot_lines = programs.sizes().slots / abi::SLOTS_PER_LINE}),
+      retry_timer_(io),
+      sweep_timer_(io),
+      publish_timer_(io) {}
+
+std::expected<void, std::string> Agent::start() {
+    if (programs_.adopted()) adopt();
+    if (auto watching = links_watch_.start(); !watching) return watching;
+    if (auto reading = source_.start(); !reading) return reading;
+    sweep_later();
+    return {};
+}
+
+// Ids, ranges and allocations of an earlier agent go on being used.
+void Agent::adopt() {
+    auto contents = writer_.read();
+    if (!contents) {
+        spdlog::warn("the maps cannot be read back ({}): they are written anew", contents.error());
+        return;
+    }
+    layout_.adopt(*contents);
+    planner_.adopt(held_frontends(*contents));
+    adoption_open_ = true;
+    spdlog::info("took over {} services, {} frontends, {} backends", contents->services.size(),
+                 contents->frontends.size(), contents->backends.size());
+}
+
+void Agent::on_links(const std::vector<datapath::Link>& links, const std::vector<unsigned>& default_routes) {
+    links_ = links;
+    default_routes_ = default_routes;
+    bool first = !links_known_;
+    links_known_ = true;
+    update_node();
+    // On the first start the maps are filled before a packet meets the programs.
+    if (!first && ready_) attach_links();
+    program();
+}
+
+void Agent::on_routes() {
+    if (auto bumped = writer_.bump_route_generation(); !bumped) spdlog::error("{}", bumped.error());
+}
+
+void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems) {
+    for (auto& change : changes) cluster_.apply(std::move(change));
+    bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
+    // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken away.
+    held_ = adoption_open_ && unclean;
+    note_problem("source", problems);
+    source_problems_ = std::move(problems);
+    if (held_)
+        spdlog::error("the datapath stays as the last agent left it until these files are right");
+    source_known_ = true;
+    update_node();
+    program();
+    publish_later();
+}
+
+void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result) {
+    if (!result) spdlog::error("{}", result.error());
+    layout_.grace_period_passed();
+    // Services that found no room may find it now.
+    if (!layout_.waiting().empty()) program();
+}
+
+void Agent::update_node() {
+    auto node = node_context();
+    if (node == node_) return;
+    node_ = node;
+    planner_.set_node(node);
+    cluster_.mark_all_dirty();
+}
+
+plan::NodeContext Agent::node_context() const {
+    plan::NodeContext context;
+    context.name = config_.node;
+    context.service_cidrs = config_.service_cidrs;
+    context.node_port_min = config_.node_port_min;
+    context.node_port_max = config_.node_port_max;
+    context.external_cluster_ip = config_.external_cluster_ip;
+    std::vector<model::Address> of_uplinks;
+    for (const auto& assigned : datapath::assign(links_, default_routes_, config_.interfaces)) {
+        for (const auto& address : assigned.first.addresses) {
+            context.addresses.push_back(address);
+            if (assigned.second == datapath::Role::uplink) of_uplinks.push_back(address);
+        }
+    }
+    fill_node(context, cluster_.node(config_.node), of_uplinks, config_.node_port_addresses);
+    return context;
+}
+
+void Agent::program() {
+    if (!links_known_ || !source_known_ || held_) return;
+    auto dirty = cluster_.take_dirty();
+    for (const auto& name : layout_.waiting()) dirty.push_back(name);
+    plan::MapChanges changes;
+    for (const auto& service_plan : planner_.plan(cluster_, dirty)) {
+        if (service_plan.state == plan::ServiceState::planned)
+            not_planned_.erase(service_plan.service);
+        else
+            not_planned_[service_plan.service] = service_plan.state;
+        auto problems = service_plan.problems;
+        for (auto& problem : layout_.update(service_plan, changes)) problems.push_back(std::move(problem));
+        note_problem("Service " + service_plan.service.to_string(), std::move(problems));
+        if (!cluster_.service(service_plan.service)) not_planned_.erase(service_plan.service);
+    }
+    apply(std::move(changes));
+    if (adoption_open_) {
+        apply(layout_.finish_adoption());
+        adoption_open_ = false;
+    }
+    ++programmed_;
+    if (!ready_ && unwritten_.empty()) {
+        attach_links();
+        ready_ = true;
+        auto usage = layout_.usage();
+        spdlog::info("ready: {} services, {} frontends, {} backends on {} interfaces", cluster_.services().size(),
+                     usage.frontends, usage.backends, attached_.size());
+    }
+    publish_later();
+}
+
+void Agent::apply(plan::MapChanges changes) {
+    if (!changes.empty()) unwritten_.push_back(std::move(changes));
+    bool removed = false;
+    std::size_t written = 0;
+    std::string failure;
+    for (const auto& batch : unwritten_) {
+        auto result = writer_.apply(batch);
+        if (!result) {
+            failure = result.error();
+            break;
+        }
+        removed = removed || !batch.backends_off.empty();
+        ++written;
+    }
+    unwritten_.erase(unwritten_.begin(), unwritten_.begin() + static_cast<std::ptrdiff_t>(written));
+    if (failure != write_failure_) {
+        if (!failure.empty()) spdlog::error("{}; retrying every second, what is programmed stays in force", failure);
+        write_failure_ = failure;
+        publish_later();
+    }
+    if (!failure.empty()) retry_later();
+    if (removed) sweeper_.request();
+}
+
+void Agent::retry_later() {
+    retry_timer_.expires_after(retry_delay);
+    retry_timer_.async_wait([this](auto error) {
+        if (!error) program();
+    });
+}
+
+void Agent::sweep_later() {
+    sweep_timer_.expires_after(sweep_period);
+    sweep_timer_.async_wait([this](auto error) {
+        if (error) return;
+        sweeper_.request();
+        sweep_later();
+    });
+}
+
+void Agent::attach_links() {
+    std::map<unsigned, abi::device> devices;
+    std::vector<unsigned> in_use;
+    std::set<unsigned> uplinks;
+    bool changed = false;
+    for (const auto& [link, role] : datapath::assign(links_, default_routes_, config_.interfaces)) {
+        if (role == datapath::Role::none) continue;
+        bool uplink = role == datapath::Role::uplink;
+        in_use.push_back(link.ifindex);
+        auto known = attached_.find(link.ifindex);
+        if (known == attached_.end() || known->second.uplink != uplink) {
+            std::vector<std::string> notes;
+            auto attached = attacher_.attach(link.ifindex, link.name, link.kind, uplink, notes);
+            for (const auto& note : notes) spdlog::warn("{}", note);
+            if (!attached) {
+                if (attach_failures_[link.ifindex] != attached.error()) spdlog::error("{}", attached.error());
+                attach_failures_[link.ifindex] = attached.error();
+                changed = true;
+                continue;
+            }
+            attach_failures_.erase(link.ifindex);
+            spdlog::info("{}: {}, {}{}{}", link.name, uplink ? "uplink" : "workload", attached->tc,
+                         attached->xdp.empty() ? "" : ", XDP ", attached->xdp);
+            known = attached_.insert_or_assign(link.ifindex, *attached).first;
+            changed = true;
+        }
+        if (uplink) {
+            uplinks.insert(link.ifindex);
+            devices[link.ifindex] = device_of(link, known->second, node_);
+        }
+    }
+    for (auto it = attached_.begin(); it != attached_.end();) {
+        if (std::ranges::find(in_use, it->first) == in_use.end()) {
+            spdlog::info("{}: gone", it->second.name);
+            attacher_.detach(it->first);
+            it = attached_.erase(it);
+            changed = true;
+        } else {
+            ++it;
+        }
+    }
+    std::erase_if(attach_failures_, [&](const auto& entry) { return std::ranges::find(in_use, entry.first) == in_use.end(); });
+    attacher_.drop_others(in_use);
+    links_watch_.set_uplinks(uplinks);
+    for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces)) {
+        if (logged_.insert("missing " + name).second)
+            spdlog::warn("{}: no such interface; it is attached when it appears (interfaces.uplinks, --uplink)", name);
+    }
+    if (auto set = writer_.set_devices(devices); !set) spdlog::error("{}", set.error());
+    if (changed) {
+        // Cached next hops know what each device could do before.
+        on_routes();
+        publish_later();
+    }
+}
+
+// Each problem is logged once, when it appears; the state file holds those in force.
+void Agent::note_problem(const std::string& key, std::vector<model::Problem> problems) {
+    std::set<std::string> now;
+    for (const auto& problem : problems) {
+        auto text = problem.to_string();
+        now.insert(key + "\n" + text);
+        if (!logged_.insert(key + "\n" + text).second) continue;
+        if (problem.severity == model::Severity::error)
+            spdlog::error("{}", text);
+        else
+            spdlog::warn("{}", text);
+    }
+    auto begin = logged_.lower_bound(key + "\n");
+    for (auto it = begin; it != logged_.end() && it->starts_with(key + "\n");)
+        it = now.contains(*it) ? std::next(it) : logged_.erase(it);
+    if (key == "source") return;
+    if (problems.empty())
+        plan_problems_.erase(key);
+    else
+        plan_problems_[key] = std::move(problems);
+}
+
+void Agent::publish_later() {
+    if (publish_pending_) return;
+    publish_pending_ = true;
+    publish_timer_.expires_after(publish_delay);
+    publish_timer_.async_wait([this](auto error) {
+        if (error) return;
+        publish_pending_ = false;
+        if (auto written = state_file_.write(state()); !written) spdlog::error("{}", written.error());
+    });
+}
+
+boost::json::object Agent::state() const {
+    boost::json::array interfaces;
+    for (const auto& [ifindex, attached] : attached_)
+        interfaces.push_back({{"name", attached.name},
+                              {"role", attached.uplink ? "uplink" : "workload"},
+                              {"tc", attached.tc},
+                              {"xdp", attached.xdp.empty() ? "off" : attached.xdp}});
+    boost::json::array problems;
+    auto add = [&](const model::Problem& problem) {
+        problems.push_back({{"severity", problem.severity == model::Severity::error ? "error" : "warning"},
+                            {"message", problem.to_string()}});
+    };
+    for (const auto& problem : source_problems_) add(problem);
+    for (const auto& [service, list] : plan_problems_)
+        for (const auto& problem : list) add(problem);
+    for (const auto& [ifindex, failure] : attach_failures_)
+        problems.push_back({{"severity", "error"}, {"message", failure}});
+    for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces))
+        problems.push_back({{"severity", "error"}, {"message", name + ": no such interface; it is attached when it appears"}});
+    if (!write_failure_.empty()) problems.push_back({{"severity", "error"}, {"message", write_failure_}});
+    boost::json::array others;
+    for (const auto& [name, why] : not_planned_) others.push_back({{"name", name.to_string()}, {"state", state_name(why)}});
+    return {{"ready", ready_},
+            {"held", held_},
+            {"programmed", programmed_},
+            {"node", config_.node},
+            {"source", config_.manifests},
+            {"services", cluster_.services().size()},
+            {"pods", cluster_.pod_count()},
+            {"endpoints", cluster_.endpoint_count()},
+            {"interfaces", interfaces},
+            {"problems", problems},
+            {"notBalanced", others}};
+}
+
+}  // namespace weir::cli

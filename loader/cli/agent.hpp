@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// The agent: one event loop that owns cluster state, plan and maps. Changes come in from the source and from netlink,
+// are planned, and go out to the kernel in an order that is always safe.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "loader/cli/config.hpp"
+#include "loader/cli/state_file.hpp"
+#include "loader/datapath/attach.hpp"
+#include "loader/datapath/links.hpp"
+#include "loader/datapath/programs.hpp"
+#include "loader/datapath/sweeper.hpp"
+#include "loader/datapath/writer.hpp"
+#include "loader/model/cluster.hpp"
+#include "loader/plan/layout.hpp"
+#include "loader/plan/planner.hpp"
+#include "loader/source/manifests.hpp"
+
+namespace weir::cli {
+
+class Agent {
+public:
+    Agent(boost::asio::io_context& io, const Config& config, const datapath::Programs& programs, StateFile state);
+
+    // Takes over what the maps hold, then follows interfaces and source. The error says why it cannot.
+    std::expected<void, std::string> start();
+
+private:
+    void adopt();
+    void on_links(const std::vector<datapath::Link>& links, const std::vector<unsigned>& default_routes);
+    void on_routes();
+    void on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems);
+    void on_sweep(const std::expected<abi::sweep_result, std::string>& result);
+
+    void attach_links();
+    void update_node();
+    void program();
+    void apply(plan::MapChanges changes);
+    void retry_later();
+    void sweep_later();
+    void note_problem(const std::string& key, std::vector<model::Problem> problems);
+    void publish_later();
+    boost::json::object state() const;
+    plan::NodeContext node_context() const;
+
+    boost::asio::io_context& io_;
+    const Config& config_;
+    const datapath::Programs& programs_;
+    StateFile state_file_;
+    datapath::KernelWriter writer_;
+    datapath::Attacher attacher_;
+    datapath::Sweeper sweeper_;
+    datapath::LinkWatch links_watch_;
+    source::ManifestSource source_;
+
+    model::Cluster cluster_;
+    plan::NodeContext node_;
+    plan::Planner planner_;
+    plan::Layout layout_;
+
+    std::vector<datapath::Link> links_;
+    std::vector<unsigned> default_routes_;
+    std::map<unsigned, datapath::Attached> attached_;
+    std::map<unsigned, std::string> attach_failures_;
+    std::vector<plan::MapChanges> unwritten_;  // in order; kept until the kernel takes them
+    std::string write_failure_;
+    std::vector<model::Problem> source_problems_;
+    std::map<model::ObjectName, plan::ServiceState> not_planned_;
+    std::map<std::string, std::vector<model::Problem>> plan_problems_;  // by Service
+    std::set<std::string> logged_;
+    bool links_known_ = false;
+    bool source_known_ = false;
+    bool held_ = false;   // adopted maps, and a source that does not read cleanly: nothing is changed
+    bool ready_ = false;
+    bool adoption_open_ = false;
+    std::uint64_t programmed_ = 0;  // times that the maps were brought up to date
+
+    boost::asio::steady_timer retry_timer_;
+    boost::asio::steady_timer sweep_timer_;
+    boost::asio::steady_timer publish_timer_;
+    bool publish_pending_ = false;
+};
+
+}  // namespace weir::cli

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cli/check.hpp"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <linux/capability.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <string_view>
+
+namespace weir::cli {
+
+namespace {
+
+using State = Finding::State;
+
+std::string_view state_name(State state) {
+    switch (state) {
+        case State::ok:
+            return "ok";
+        case State::note:
+            return "note";
+        case State::missing:
+            return "missing";
+    }
+    return "";
+}
+
+// The oldest kernel that weir is tested on: Debian 12's. XDP on multi-buffer packets came with 5.18, the BPF helpers in
+// use before that.
+constexpr std::pair minimum_kernel{6, 1};
+
+Finding judge_kernel(const std::string& release) {
+    std::pair version{0, 0};
+    std::sscanf(release.c_str(), "%d.%d", &version.first, &version.second);
+    if (version >= minimum_kernel) return {"kernel", State::ok, "Linux " + release, ""};
+    return {"kernel", State::missing, fmt::format("Linux {} is too old", release),
+            fmt::format("run Linux {}.{} or later", minimum_kernel.first, minimum_kernel.second)};
+}
+
+// Mounting a bpffs takes CAP_SYS_ADMIN, too: judge_bpffs.
+Finding judge_rights(const HostFacts& facts) {
+    auto has = [&](unsigned capability) { return (facts.capabilities >> capability & 1) != 0; };
+    // CAP_SYS_ADMIN is older than these two and includes them.
+    std::vector<std::string_view> lacking;
+    if (!has(CAP_BPF) && !has(CAP_SYS_ADMIN)) lacking.push_back("CAP_BPF");
+    if (!has(CAP_PERFMON) && !has(CAP_SYS_ADMIN)) lacking.push_back("CAP_PERFMON");
+    if (!has(CAP_NET_ADMIN)) lacking.push_back("CAP_NET_ADMIN");
+    if (!lacking.empty())
+        return {"rights", State::missing, fmt::format("this process lacks {}", fmt::join(lacking, ", ")),
+                "run as root, or grant these capabilities"};
+    return {"rights", State::ok, "CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN", ""};
+}
+
+Finding judge_bpf(std::error_code error) {
+    if (!error) return {"bpf", State::ok, "the bpf system call works", ""};
+    auto detail = fmt::format("the bpf system call fails: {}", error.message());
+    if (error == std::errc::function_not_supported)
+        return {"bpf", State::missing, detail, "run a kernel with CONFIG_BPF_SYSCALL"};
+    if (error == std::errc::operation_not_permitted)
+        return {"bpf", State::missing, detail,
+                "grant the rights above; with them, a seccomp filter or kernel lockdown forbids it: lift that"};
+    return {"bpf", State::missing, detail, "see the kernel's log"};
+}
+
+Finding judge_jit(std::optional<int> jit) {
+    if (!jit)
+        return {"jit", State::note, "unknown: this network namespace does not show net.core.bpf_jit_enable",
+                "look on the host: it should be 1"};
+    if (*jit == 1) return {"jit", State::ok, "BPF programs run as machine code", ""};
+    if (*jit == 0)
+        return {"jit", State::note, "BPF programs are interpreted: every packet takes several times as long",
+                "sysctl -w net.core.bpf_jit_enable=1"};
+    return {"jit", State::note, "the JIT compiler is in debug mode and logs every program",
+            "sysctl -w net.core.bpf_jit_enable=1"};
+}
+
+Finding judge_bpffs(const HostFacts& facts, const std::string& pin_path) {
+    if (facts.bpffs == BpffsState::mounted) return {"bpffs", State::ok, fmt::format("{} is on a bpffs", pin_path), ""};
+    if (facts.bpffs == BpffsState::elsewhere)
+        return {"bpffs", State::missing, fmt::format("{} is not on a bpffs", pin_path),
+                "choose a --pin-path under /sys/fs/bpf, or mount one there: mount -t bpf bpf DIR"};
+    if (facts.capabilities >> CAP_SYS_ADMIN & 1)
+        return {"bpffs", State::note, "no bpffs is mounted at /sys/fs/bpf", "nothing: `weir run` mounts it"};
+    return {"bpffs", State::missing,
+            "no bpffs is mounted at /sys/fs/bpf and this process lacks CAP_SYS_ADMIN to mount it",
+            "mount -t bpf bpf /sys/fs/bpf"};
+}
+
+Finding judge_cgroup(const std::string& cgroup2) {
+    if (cgroup2.empty())
+        return {"cgroup", State::note,
+                "no cgroup v2 hierarchy is mounted: processes on the node cannot be served at connect",
+                "mount -t cgroup2 none /sys/fs/cgroup/unified"};
+    bool pure = cgroup2 == "/sys/fs/cgroup";
+    return {"cgroup", State::ok, fmt::format("cgroup v2 at {}{}", cgroup2, pure ? "" : " (beside v1)"), ""};
+}
+
+Finding judge_tcx(datapath::Answer tcx, datapath::TcMode mode) {
+    if (mode == datapath::TcMode::clsact) return {"tcx", State::ok, "clsact filters, as configured (datapath.tc)", ""};
+    if (tcx == datapath::Answer::yes) return {"tcx", State::ok, "programs are attached by tcx links", ""};
+    if (tcx == datapath::Answer::unknown)
+        return {"tcx", State::note, "unknown without the right to load programs", "run `weir check` as root"};
+    if (mode == datapath::TcMode::tcx)
+        return {"tcx", State::missing, "this kernel has no tcx links (Linux >= 6.6)", "set datapath.tc: auto"};
+    return {"tcx", State::ok, "this kernel has no tcx links: clsact filters serve instead", ""};
+}
+
+void judge_interfaces(const HostFacts& facts, std::vector<Finding>& findings) {
+    auto add = [&](std::string name, State state, std::string detail, std::string remedy) {
+        findings.push_back({std::move(name), state, std::move(detail), std::move(remedy)});
+    };
+    if (!facts.links_error.empty()) {
+        add("uplinks", State::missing, facts.links_error, "run `weir check` where netlink sockets are allowed");
+        return;
+    }
+    std::vector<std::string_view> names;
+    for (const auto& uplink : facts.uplinks) names.push_back(uplink.name);
+    if (!names.empty()) add("uplinks", State::ok, fmt::format("{}", fmt::join(names, ", ")), "");
+    for (const auto& refused : facts.refused_uplinks)
+        add("uplinks", State::note, fmt::format("{} is left out: {}", refused.name, refused.reason), "");
+    for (const auto& name : facts.missing_uplinks)
+        add("uplinks", State::note, fmt::format("{} does not exist", name),
+            "nothing if it is yet to come; else name another (interfaces.uplinks, --uplink)");
+    if (names.empty())
+        add("uplinks", State::note, "no interface leads to other nodes: only pods of this node are served",
+            "name one (interfaces.uplinks, --uplink)");
+    add("workloads", State::ok, fmt::format("{} interfaces at present", facts.workloads.size()), "");
+}
+
+void judge_uplink(const UplinkFacts& uplink, datapath::XdpMode mode, std::vector<Finding>& findings) {
+    using datapath::Answer;
+    using datapath::XdpMode;
+    if (mode == XdpMode::automatic && uplink.kind == "veth")
+        findings.push_back({"xdp", State::ok, fmt::format("{}: through tc, being a veth", uplink.name), ""});
+    else if ((mode == XdpMode::automatic || mode == XdpMode::native) && uplink.xdp == Answer::yes)
+        findings.push_back({"xdp", State::ok, fmt::format("{}: the driver runs XDP natively", uplink.name), ""});
+    else if (mode == XdpMode::automatic && uplink.xdp == Answer::no)
+        findings.push_back(
+            {"xdp", State::ok, fmt::format("{}: through tc, its driver has no native XDP", uplink.name), ""});
+    else if (mode == XdpMode::native && uplink.xdp == Answer::no)
+        findings.push_back({"xdp", State::note, fmt::format("{}: its driver has no native XDP", uplink.name),
+                            "set datapath.xdp: auto, which works through tc there"});
+    if (uplink.rp_filter == 1)
+        findings.push_back(
+            {"rp-filter", State::note,
+             fmt::format("{}: strict reverse-path filter: packets of clients whose way back leads through "
+                         "another interface are dropped after weir passed them",
+                         uplink.name),
+             fmt::format("where ways differ: sysctl -w net.ipv4.conf.all.rp_filter=2 (or 0 for all and {})",
+                         uplink.name)});
+}
+
+Finding judge_forwarding(std::string name, std::optional<int> on, const std::string& family, const std::string& key) {
+    if (!on)
+        return {std::move(name), State::note, fmt::format("this kernel has no {}", family),
+                "nothing, if no service uses it"};
+    if (*on) return {std::move(name), State::ok, fmt::format("{} packets are forwarded", family), ""};
+    return {std::move(name), State::note, fmt::format("{} packets are not forwarded, so none reach pods", family),
+            fmt::format("sysctl -w {}=1", key)};
+}
+
+Finding judge_snat_ports(const HostFacts& facts, const datapath::Settings& settings) {
+    PortRange ports{settings.snat_port_min, settings.snat_port_max};
+    auto text = fmt::format("{}-{}", ports.first, ports.second);
+    if (!facts.local_ports) return {"snat-ports", State::note, "the range of the node's own ports is unknown", ""};
+    unsigned shared = 0;
+    for (unsigned port = std::max(ports.first, facts.local_ports->first);
+         port <= std::min(ports.second, facts.local_ports->second); ++port) {
+        bool reserved = std::ranges::any_of(
+            facts.reserved_ports, [&](const PortRange& range) { return range.first <= port && port <= range.second; });
+        if (!reserved) ++shared;
+    }
+    if (shared == 0)
+        return {"snat-ports", State::ok, fmt::format("{}, which the node itself does not choose", text), ""};
+    return {"snat-ports", State::note,
+            fmt::format(
+                "{} of {} may also be chosen by the node itself (net.ipv4.ip_local_port_range {}-{}): replies may be "
+                "taken for those of another connection",
+                shared, text, facts.local_ports->first, facts.local_ports->second),
+            fmt::format("sysctl -w net.ipv4.ip_local_reserved_ports={} (beside those there), or set datapath.snatPorts "
+                        "elsewhere",
+                        text)};
+}
+
+Finding judge_memory(const HostFacts& facts) {
+    auto detail = fmt::format("maps take up to {} of {}", human_bytes(facts.memory_needed), human_bytes(facts.memory));
+    if (facts.memory_needed <= facts.memory / 4) return {"memory", State::ok, detail, ""};
+    auto state = facts.memory_needed < facts.memory ? State::note : State::missing;
+    return {"memory", state, detail, "lower datapath.flowTable or datapath.maps"};
+}
+
+}  // namespace
+
+std::vector<Finding> judge(const HostFacts& facts, const Config& config) {
+    std::vector<Finding> findings{judge_kernel(facts.kernel_release), judge_rights(facts), judge_bpf(facts.bpf_error)};
+    if (facts.btf)
+        findings.push_back({"btf", State::ok, "the kernel describes its types", ""});
+    else
+        findings.push_back({"btf", State::note, "no /sys/kernel/btf/vmlinux: weir does without, bpftool shows less",
+                            "nothing, or run a kernel with CONFIG_DEBUG_INFO_BTF"});
+    findings.push_back(judge_jit(facts.jit));
+    findings.push_back(judge_bpffs(facts, config.datapath.pins.root));
+    findings.push_back(judge_cgroup(facts.cgroup2));
+    findings.push_back(judge_tcx(facts.tcx, config.datapath.tc));
+    judge_interfaces(facts, findings);
+    for (const auto& uplink : facts.uplinks) judge_uplink(uplink, config.datapath.xdp, findings);
+    findings.push_back(judge_forwarding("forwarding-ipv4", facts.forwarding4, "IPv4", "net.ipv4.ip_forward"));
+    findings.push_back(judge_forwarding("forwarding-ipv6", facts.forwarding6, "IPv6", "net.ipv6.conf.all.forwarding"));
+    findings.push_back(judge_snat_ports(facts, config.datapath));
+    findings.push_back(judge_memory(facts));
+    return findings;
+}
+
+bool can_run(const std::vector<Finding>& findings) {
+    return std::ranges::find(findings, State::missing, &Finding::state) == findings.end();
+}
+
+std::string check_table(const std::vector<Finding>& findings) {
+    Table table({"STATE", "WHAT", "FOUND"});
+    for (const auto& finding : findings)
+        table.add({std::string(state_name(finding.state)), finding.name,
+                   finding.remedy.empty() ? finding.detail : fmt::format("{}; {}", finding.detail, finding.remedy)});
+    return table.to_string();
+}
+
+boost::json::object check_json(const std::vector<Finding>& findings) {
+    boost::json::array list;
+    for (const auto& finding : findings)
+        list.push_back({{"name", finding.name},
+                        {"state", state_name(finding.state)},
+                        {"detail", finding.detail},
+                        {"remedy", finding.remedy}});
+    return {{"canRun", can_run(findings)}, {"findings", list}};
+}
+
+int run_check(const Config& config, OutputFormat format) {
+    auto findings = judge(read_host(config), config);
+    if (format == OutputFormat::json)
+        fmt::print("{}\n", boost::json::serialize(check_json(findings)));
+    else
+        fmt::print("{}", check_table(findings));
+    if (can_run(findings)) return 0;
+    std::vector<std::string_view> lacking;
+    for (const auto& finding : findings)
+        if (finding.state == State::missing) lacking.push_back(finding.name);
+    fmt::print(stderr, "weir check: weir cannot run here; see {}\n", fmt::join(lacking, ", "));
+    return 1;
+}
+
+}  // namespace weir::cli

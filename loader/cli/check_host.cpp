@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cli/check_host.hpp"
+
+#include <linux/magic.h>
+#include <sys/statfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <sstream>
+
+#include "loader/datapath/links.hpp"
+#include "loader/datapath/settings.hpp"
+
+namespace weir::cli {
+
+namespace {
+
+std::string file_text(const std::string& path) {
+    std::ifstream file(path);
+    return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::optional<int> file_number(const std::string& path) {
+    int value = 0;
+    if (std::ifstream(path) >> value) return value;
+    return std::nullopt;
+}
+
+std::uint64_t effective_capabilities() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (!line.starts_with("CapEff:")) continue;
+        std::uint64_t set = 0;
+        std::istringstream(line.substr(line.find(':') + 1)) >> std::hex >> set;
+        return set;
+    }
+    return 0;
+}
+
+BpffsState bpffs_state(const std::filesystem::path& pin_path) {
+    auto path = pin_path.lexically_normal();
+    std::error_code ignored;
+    auto existing = path;
+    while (existing.has_relative_path() && !std::filesystem::exists(existing, ignored))
+        existing = existing.parent_path();
+    struct statfs info {};
+    if (::statfs(existing.c_str(), &info) == 0 && static_cast<unsigned long>(info.f_type) == BPF_FS_MAGIC)
+        return BpffsState::mounted;
+    const std::filesystem::path standard = "/sys/fs/bpf";
+    bool standard_place =
+        std::mismatch(standard.begin(), standard.end(), path.begin(), path.end()).first == standard.end();
+    return standard_place ? BpffsState::mountable : BpffsState::elsewhere;
+}
+
+std::optional<PortRange> local_ports() {
+    PortRange range;
+    if (std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> range.first >> range.second) return range;
+    return std::nullopt;
+}
+
+int rp_filter(const std::string& interface) {
+    auto setting = [](const std::string& name) {
+        return file_number("/proc/sys/net/ipv4/conf/" + name + "/rp_filter").value_or(0);
+    };
+    return std::max(setting("all"), setting(interface));
+}
+
+void read_interfaces(const Config& config, HostFacts& facts) {
+    auto links = datapath::read_links();
+    if (!links) {
+        facts.links_error = links.error();
+        return;
+    }
+    for (const auto& [link, role] : datapath::assign(links->all, links->default_routes, config.interfaces)) {
+        if (role == datapath::Role::workload) facts.workloads.push_back(link.name);
+        if (role == datapath::Role::uplink)
+            facts.uplinks.push_back({.name = link.name,
+                                     .kind = link.kind,
+                                     .xdp = datapath::driver_has_xdp(link.ifindex),
+                                     .rp_filter = rp_filter(link.name)});
+    }
+    facts.refused_uplinks = datapath::refused_uplinks(links->all, links->default_routes, config.interfaces);
+    facts.missing_uplinks = datapath::missing_uplinks(links->all, config.interfaces);
+}
+
+}  // namespace
+
+std::vector<PortRange> parse_port_list(const std::string& text) {
+    std::vector<PortRange> ranges;
+    std::istringstream items(text);
+    for (std::string item; std::getline(items, item, ',');) {
+        PortRange range;
+        const char* end = item.data() + item.size();
+        auto low = std::from_chars(item.data(), end, range.first);
+        if (low.ec != std::errc{}) continue;
+        range.second = range.first;
+        if (low.ptr != end && *low.ptr == '-') std::from_chars(low.ptr + 1, end, range.second);
+        ranges.push_back(range);
+    }
+    return ranges;
+}
+
+// A line is "ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS... - TYPE SOURCE OPTIONS" (proc(5)).
+std::string find_cgroup2(const std::string& mountinfo) {
+    std::istringstream lines(mountinfo);
+    for (std::string line; std::getline(lines, line);) {
+        if (line.find(" - cgroup2 ") == std::string::npos) continue;
+        std::istringstream fields(line);
+        std::string mount_point;
+        for (int field = 0; field < 5; ++field) fields >> mount_point;
+        return mount_point;
+    }
+    return {};
+}
+
+HostFacts read_host(const Config& config) {
+    HostFacts facts;
+    utsname name{};
+    if (::uname(&name) == 0) facts.kernel_release = name.release;
+    facts.capabilities = effective_capabilities();
+    facts.bpf_error = datapath::try_bpf();
+    facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
+    facts.jit = file_number("/proc/sys/net/core/bpf_jit_enable");
+    facts.bpffs = bpffs_state(config.datapath.pins.root);
+    facts.cgroup2 = find_cgroup2(file_text("/proc/self/mountinfo"));
+    facts.tcx = datapath::kernel_has_tcx();
+    facts.forwarding4 = file_number("/proc/sys/net/ipv4/ip_forward");
+    facts.forwarding6 = file_number("/proc/sys/net/ipv6/conf/all/forwarding");
+    facts.local_ports = local_ports();
+    facts.reserved_ports = parse_port_list(file_text("/proc/sys/net/ipv4/ip_local_reserved_ports"));
+    facts.memory = datapath::machine_memory();
+    facts.memory_needed = datapath::memory_of(config.datapath.sizes);
+    read_interfaces(config, facts);
+    return facts;
+}
+
+}  // namespace weir::cli

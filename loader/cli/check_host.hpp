@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Facts about this kernel and host, read without changing anything. loader/cli/check.cpp judges them.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "loader/cli/config.hpp"
+#include "loader/datapath/probe.hpp"
+#include "loader/datapath/roles.hpp"
+
+namespace weir::cli {
+
+using PortRange = std::pair<unsigned, unsigned>;  // both inclusive
+
+struct UplinkFacts {
+    std::string name;
+    std::string kind;
+    datapath::Answer xdp = datapath::Answer::unknown;
+    int rp_filter = 0;  // what is in force: the greater of the interface's and "all"
+};
+
+enum class BpffsState { mounted, mountable, elsewhere };
+
+// Nothing in an optional: the kernel (or this network namespace) has no such file.
+struct HostFacts {
+    std::string kernel_release;
+    std::uint64_t capabilities = 0;  // effective
+    std::error_code bpf_error;
+    bool btf = false;
+    std::optional<int> jit;
+    BpffsState bpffs = BpffsState::mounted;
+    std::string cgroup2;  // where the hierarchy is mounted; empty: nowhere
+    datapath::Answer tcx = datapath::Answer::unknown;
+    std::optional<int> forwarding4;
+    std::optional<int> forwarding6;
+    std::optional<PortRange> local_ports;
+    std::vector<PortRange> reserved_ports;
+    std::uint64_t memory = 0;         // of the machine, bytes
+    std::uint64_t memory_needed = 0;  // by the maps when full
+    std::string links_error;          // why the interfaces could not be read
+    std::vector<UplinkFacts> uplinks;
+    std::vector<std::string> workloads;
+    std::vector<datapath::RefusedUplink> refused_uplinks;
+    std::vector<std::string> missing_uplinks;
+};
+
+HostFacts read_host(const Config& config);
+
+// "8080,9000-9010", as in net.ipv4.ip_local_reserved_ports.
+std::vector<PortRange> parse_port_list(const std::string& text);
+// Mount point of the first cgroup v2 hierarchy in /proc/self/mountinfo's text; empty: there is none.
+std::string find_cgroup2(const std::string& mountinfo);
+
+}  // namespace weir::cli

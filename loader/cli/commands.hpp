@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// The subcommands; each has a file of its own. They print to stdout, problems to stderr, and return the exit code.
+#pragma once
+
+#include <string>
+
+#include "loader/cli/config.hpp"
+#include "loader/cli/table.hpp"
+
+namespace weir::cli {
+
+int run_agent(const Config& config);
+int run_plan(const Config& config, OutputFormat format);
+int run_status(const Config& config, OutputFormat format);
+int run_services(const Config& config, OutputFormat format);
+int run_backends(const Config& config, OutputFormat format);
+
+struct FlowFilter {
+    std::string service;  // "namespace/name" or "namespace/name:port"; empty: all
+    bool all = false;     // unassured ones too
+    std::size_t limit = 1000;
+};
+int run_flows(const Config& config, OutputFormat format, const FlowFilter& filter);
+int run_detach(const Config& config);
+
+}  // namespace weir::cli

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+// weir.yaml and the flags that override it (docs/reference/config.md).
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "loader/datapath/roles.hpp"
+#include "loader/datapath/settings.hpp"
+#include "loader/model/address.hpp"
+
+namespace weir::cli {
+
+struct Config {
+    std::string node;       // default: the host name
+    std::string manifests;  // file or folder; empty: not given
+    datapath::InterfaceRules interfaces;
+    datapath::Settings datapath;
+    bool external_cluster_ip = false;
+    std::vector<model::Cidr> service_cidrs;
+    std::uint16_t node_port_min = 30000;
+    std::uint16_t node_port_max = 32767;
+    std::vector<model::Cidr> node_port_addresses;  // empty: primary, the node's InternalIPs
+    std::string log_level = "info";
+};
+
+// The defaults of every key: an empty file gives the same.
+Config default_config();
+
+// Reads a configuration file. Every problem is an error that names file:line and key: nothing is half taken.
+std::expected<Config, std::string> read_config(const std::string& path);
+std::expected<Config, std::string> parse_config(const std::string& text, const std::string& path);
+
+}  // namespace weir::cli

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir plan`: what the maps of a node would hold, from manifests alone.
+#include "loader/plan/plan.hpp"
+
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "loader/cli/commands.hpp"
+#include "loader/cli/listing.hpp"
+#include "loader/plan/planner.hpp"
+#include "loader/source/manifests.hpp"
+
+namespace weir::cli {
+
+namespace {
+
+std::vector<std::string> backend_texts(const plan::ServicePortPlan& port, const plan::Scope& scope) {
+    std::vector<std::string> out;
+    if (scope.action != abi::SCOPE_BALANCE) return out;
+    for (const auto& backend : port.sets[scope.set]) out.push_back(model::to_string(backend.address, backend.port));
+    return out;
+}
+
+std::string scope_text(const plan::ServicePortPlan& port, const plan::Scope& scope) {
+    if (scope.action == abi::SCOPE_BALANCE) return shortened(backend_texts(port, scope));
+    return fmt::format("({})", action_name(scope.action));
+}
+
+boost::json::object scope_json(const plan::ServicePortPlan& port, const plan::Scope& scope) {
+    boost::json::array backends;
+    for (const auto& text : backend_texts(port, scope)) backends.emplace_back(text);
+    return {{"action", action_name(scope.action)}, {"backends", backends}};
+}
+
+void print_table(const std::vector<plan::ServicePlan>& plans) {
+    Table table({"SERVICE", "KIND", "FRONTEND", "FROM CLUSTER", "FROM OUTSIDE"});
+    for (const auto& service : plans) {
+        if (service.state != plan::ServiceState::planned)
+            table.add({service.service.to_string(), fmt::format("({})", state_name(service.state)), "-", "-", "-"});
+        for (const auto& port : service.ports) {
+            for (const auto& frontend : port.frontends)
+                table.add({port.name, std::string(kind_name(frontend.kind)),
+                           fmt::format("{}/{}", model::to_string(frontend.address, frontend.port),
+                                       model::to_string(port.protocol)),
+                           scope_text(port, frontend.cluster), scope_text(port, frontend.external)});
+        }
+    }
+    fmt::print("{}", table.to_string());
+}
+
+void print_json(const std::vector<plan::ServicePlan>& plans, const std::vector<model::Problem>& problems) {
+    boost::json::array services;
+    for (const auto& service : plans) {
+        boost::json::array frontends;
+        for (const auto& port : service.ports) {
+            for (const auto& frontend : port.frontends)
+                frontends.push_back({{"service", port.name},
+                                     {"kind", kind_name(frontend.kind)},
+                                     {"address", frontend.address.to_string()},
+                                     {"port", frontend.port},
+                                     {"protocol", model::to_string(port.protocol)},
+                                     {"cluster", scope_json(port, frontend.cluster)},
+                                     {"external", scope_json(port, frontend.external)}});
+        }
+        services.push_back({{"name", service.service.to_string()},
+                            {"state", state_name(service.state)},
+                            {"frontends", frontends}});
+    }
+    boost::json::array messages;
+    for (const auto& problem : problems)
+        messages.push_back({{"severity", problem.severity == model::Severity::error ? "error" : "warning"},
+                            {"message", problem.to_string()}});
+    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"services", services}, {"problems", messages}}));
+}
+
+}  // namespace
+
+int run_plan(const Config& config, OutputFormat format) {
+    if (config.manifests.empty()) {
+        fmt::print(stderr, "weir plan: name a file or folder with --manifests\n");
+        return 2;
+    }
+    auto read = source::read_manifests(config.manifests);
+    if (!read) {
+        fmt::print(stderr, "weir plan: {}\n", read.error());
+        return 1;
+    }
+    model::Cluster cluster;
+    for (auto& object : read->objects) cluster.apply(model::Upsert{std::move(object)});
+
+    plan::NodeContext node;
+    node.name = config.node;
+    node.service_cidrs = config.service_cidrs;
+    node.node_port_min = config.node_port_min;
+    node.node_port_max = config.node_port_max;
+    node.external_cluster_ip = config.external_cluster_ip;
+    fill_node(node, cluster.node(config.node), {}, config.node_port_addresses);
+
+    plan::Planner planner(node);
+    auto plans = planner.plan(cluster, cluster.take_dirty());
+    auto problems = read->problems;
+    for (const auto& service : plans) problems.insert(problems.end(), service.problems.begin(), service.problems.end());
+    if (format == OutputFormat::json)
+        print_json(plans, problems);
+    else
+        print_table(plans);
+
+    bool failed = false;
+    for (const auto& problem : problems) {
+        bool error = problem.severity == model::Severity::error;
+        failed = failed || error;
+        fmt::print(stderr, "{}: {}\n", error ? "error" : "warning", problem.to_string());
+    }
+    if (!read->skipped.empty()) fmt::print(stderr, "note: kinds that weir does not read: {}\n", fmt::join(read->skipped, ", "));
+    return failed ? 1 : 0;
+}
+
+}  // namespace weir::cli

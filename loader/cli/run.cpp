@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir run`: the agent, until SIGINT or SIGTERM. Leaving leaves the datapath in place.
+#include <fmt/format.h>
+#include <spdlog/sinks/stdout_color_sinks.h>
+#include <spdlog/spdlog.h>
+#include <sys/resource.h>
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <cstdio>
+#include <fstream>
+
+#include "loader/cli/agent.hpp"
+#include "loader/cli/commands.hpp"
+#include "loader/datapath/kernel.hpp"
+
+namespace weir::cli {
+
+namespace {
+
+int fail(const std::string& what) {
+    fmt::print(stderr, "weir run: {}\n", what);
+    return 1;
+}
+
+// SNAT ports must not be ports that the node itself may choose for its connections.
+void warn_of_port_overlap(const Config& config) {
+    unsigned low = 0;
+    unsigned high = 0;
+    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> low >> high;
+    if (high == 0 || config.datapath.snat_port_min > high || config.datapath.snat_port_max < low) return;
+    spdlog::warn(
+        "SNAT ports {}-{} overlap the node's own ports {}-{}: a reply may be taken for another connection; set "
+        "net.ipv4.ip_local_port_range to end below, or datapath.snatPorts elsewhere",
+        config.datapath.snat_port_min, config.datapath.snat_port_max, low, high);
+}
+
+void warn_of_forwarding() {
+    for (const char* path : {"/proc/sys/net/ipv4/ip_forward", "/proc/sys/net/ipv6/conf/all/forwarding"}) {
+        int on = 1;
+        std::ifstream(path) >> on;
+        if (!on) spdlog::warn("{} is 0: packets to pods are not forwarded; set it to 1", path);
+    }
+}
+
+}  // namespace
+
+int run_agent(const Config& config) {
+    spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
+    spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
+    spdlog::set_level(spdlog::level::from_str(config.log_level));
+    if (config.manifests.empty())
+        return fail("no source of objects; name a file or folder with --manifests, or source.manifests in --config");
+
+    auto state = StateFile::create(config.datapath.pins);
+    if (!state) return fail(state.error());
+    auto mounted = datapath::ensure_bpffs(config.datapath.pins.root);
+    if (!mounted) return fail(mounted.error());
+    if (*mounted) spdlog::info("mounted a bpffs at /sys/fs/bpf");
+
+    // Kernels before 5.11 charge maps to this limit; harmless elsewhere.
+    rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
+    ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+
+    auto programs = datapath::Programs::load(config.datapath, true);
+    if (!programs) return fail(programs.error());
+    for (const auto& note : programs->notes()) spdlog::warn("{}", note);
+    warn_of_port_overlap(config);
+    warn_of_forwarding();
+
+    boost::asio::io_context io;
+    boost::asio::signal_set signals(io, SIGINT, SIGTERM);
+    signals.async_wait([&](auto error, int) {
+        if (!error) io.stop();
+    });
+    Agent agent(io, config, *programs, std::move(*state));
+    if (auto started = agent.start(); !started) return fail(started.error());
+    io.run();
+    spdlog::info("stopped; the datapath goes on as it is (`weir detach` removes it)");
+    return 0;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: Apache-2.0
+// `weir status`: is the agent there, what does it complain about, which way did the packets go.
+#include <fmt/format.h>
+
+#include <boost/json.hpp>
+#include <cstdio>
+
+#include "loader/cli/commands.hpp"
+#include "loader/cli/node_view.hpp"
+#include "loader/cli/state_file.hpp"
+#include "maps/verdict.hpp"
+
+namespace weir::cli {
+
+namespace {
+
+boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
+    auto entry = [&](std::string_view name, std::uint64_t used) {
+        auto fd = maps::raw::open_pinned(pins.map(name));
+        auto shape = fd ? maps::raw::shape(fd->get()) : maps::Result<maps::raw::Shape>(std::unexpected(fd.error()));
+        return boost::json::object{{"used", used}, {"size", shape ? shape->max_entries : 0}};
+    };
+    boost::json::object usage{{"frontends", entry("frontends", view.frontends.size())},
+                              {"services", entry("services", view.services.size())},
+                              {"backends", entry("backends", view.backends.size())}};
+    auto count = [&]<class M>(std::string_view name) {
+        std::uint64_t entries = 0;
+        if (auto map = M::open(pins.map(name))) {
+            auto error = map->for_each([&](const auto&, const auto&) { ++entries; });
+            if (!error) usage[name] = entry(name, entries);
+        }
+    };
+    count.template operator()<maps::Flow4Map>("flows4");
+    count.template operator()<maps::Flow4Map>("flows4_unassured");
+    count.template operator()<maps::Flow6Map>("flows6");
+    count.template operator()<maps::Flow6Map>("flows6_unassured");
+    return usage;
+}
+
+boost::json::object verdicts_of(const maps::VerdictArray& array) {
+    boost::json::object out;
+    for (std::uint32_t i = 0; i < abi::VERDICT_COUNT; ++i) {
+        abi::verdict_count sum{};
+        for (const auto& cpu : array.lookup(i)) {
+            sum.packets += cpu.packets;
+            sum.octets += cpu.octets;
+        }
+        out[maps::verdict_name(static_cast<abi::verdict>(i)).name] = {{"packets", sum.packets}, {"octets", sum.octets}};
+    }
+    return out;
+}
+
+void print_table(const boost::json::object& status) {
+    const auto& agent = status.at("agent").as_object();
+    bool running = agent.at("running").as_bool();
+    fmt::print("agent       {}\n", running ? "running" : "not running (the datapath serves on its own)");
+    auto text = [&](const char* key) {
+        const auto* value = agent.if_contains(key);
+        return value && value->is_string() ? std::string(value->get_string()) : std::string("-");
+    };
+    fmt::print("node        {}\nsource      {}\n", text("node"), text("source"));
+    if (const auto* held = agent.if_contains("held"); held && held->is_bool() && held->get_bool())
+        fmt::print("held        the source has errors since the start: the maps stay as the last agent left them\n");
+
+    Table usage({"MAP", "USED", "SIZE"});
+    for (const auto& [name, entry] : status.at("maps").as_object())
+        usage.add({std::string(name), boost::json::serialize(entry.at("used")), boost::json::serialize(entry.at("size"))});
+    fmt::print("\n{}", usage.to_string());
+
+    if (const auto* interfaces = agent.if_contains("interfaces")) {
+        Table table({"INTERFACE", "ROLE", "TC", "XDP"});
+        for (const auto& value : interfaces->as_array()) {
+            const auto& entry = value.as_object();
+            auto cell = [&](const char* key) { return std::string(entry.at(key).as_string()); };
+            table.add({cell("name"), cell("role"), cell("tc"), cell("xdp")});
+        }
+        fmt::print("\n{}", table.to_string());
+    }
+
+    Table verdicts({"VERDICT", "PACKETS", "OCTETS", "MEANING"});
+    for (std::uint32_t i = 0; i < abi::VERDICT_COUNT; ++i) {
+        auto name = maps::verdict_name(static_cast<abi::verdict>(i));
+        const auto& count = status.at("verdicts").as_object().at(name.name).as_object();
+        if (boost::json::value_to<std::uint64_t>(count.at("packets")) == 0) continue;
+        verdicts.add({std::string(name.name), boost::json::serialize(count.at("packets")),
+                      boost::json::serialize(count.at("octets")), std::string(name.meaning)});
+    }
+    fmt::print("\n{}", verdicts.to_string());
+
+    if (const auto* problems = agent.if_contains("problems"); problems && !problems->as_array().empty()) {
+        fmt::print("\n");
+        for (const auto& value : problems->as_array()) {
+            const auto& entry = value.as_object();
+            fmt::print("{}: {}\n", entry.at("severity").as_string().c_str(), entry.at("message").as_string().c_str());
+        }
+    }
+}
+
+}  // namespace
+
+int run_status(const Config& config, OutputFormat format) {
+    const auto& pins = config.datapath.pins;
+    auto fail = [](const std::string& what) {
+        fmt::print(stderr, "weir status: {}\n", what);
+        return 1;
+    };
+    auto view = read_node(pins);
+    if (!view) return fail(view.error());
+    auto verdicts = maps::open_map<maps::VerdictArray>(pins, "verdicts");
+    if (!verdicts) return fail(verdicts.error());
+    auto state = read_state(pins);
+    state.content["running"] = state.running;
+    boost::json::object status{
+        {"agent", state.content}, {"maps", usage_of(pins, *view)}, {"verdicts", verdicts_of(*verdicts)}};
+    if (format == OutputFormat::json)
+        fmt::print("{}\n", boost::json::serialize(status));
+    else
+        print_table(status);
+    return 0;
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// Output of listing commands: a table for people, JSON for programs.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace weir::cli {
+
+enum class OutputFormat { table, json };
+
+// Columns as wide as their widest cell, two spaces between, no trailing blanks.
+class Table {
+public:
+    explicit Table(std::vector<std::string> header) : rows_{std::move(header)} {}
+    void add(std::vector<std::string> row) { rows_.push_back(std::move(row)); }
+    bool empty() const { return rows_.size() == 1; }
+    std::string to_string() const;
+
+private:
+    std::vector<std::vector<std::string>> rows_;
+};
+
+// Sorted and unsorted lists in a cell: the first few, and how many more.
+std::string shortened(const std::vector<std::string>& items, std::size_t most = 3);
+
+std::string human_bytes(unsigned long long bytes);
+
+}  // namespace weir::cli

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel and the host offer: asked once at start.
+#pragma once
+
+#include <expected>
+#include <string>
+
+namespace weir::datapath {
+
+// bpf_fib_lookup can tell the preferred source address (BPF_FIB_LOOKUP_SRC, Linux >= 6.7).
+bool kernel_has_fib_source();
+
+// Mounts bpffs where pin_root lies under /sys/fs/bpf and nothing is mounted there. True: it was mounted now. The error
+// says what to do: another path, or more rights.
+std::expected<bool, std::string> ensure_bpffs(const std::string& pin_root);
+
+// Removes an empty directory tree of pins; files in it are removed too (unpinning them).
+void remove_pins(const std::string& pin_root);
+
+}  // namespace weir::datapath

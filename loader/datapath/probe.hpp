@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernel can do, found out by asking it rather than by its version. Nothing is left behind.
+#pragma once
+
+#include <system_error>
+
+namespace weir::datapath {
+
+enum class Answer { yes, no, unknown };
+
+// Makes and drops a small map: the error that the bpf system call answers with.
+std::error_code try_bpf();
+
+// unknown: without the right to load a program nobody can tell.
+Answer kernel_has_tcx();
+
+// Whether the driver of an interface runs XDP programs natively and redirects from them. unknown: Linux < 6.3 does not
+// tell.
+Answer driver_has_xdp(unsigned ifindex);
+
+}  // namespace weir::datapath

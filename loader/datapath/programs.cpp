@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/datapath/programs.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <map>
+#include <system_error>
+
+#include "loader/datapath/kernel.hpp"
+#include "loader/datapath/libbpf_log.hpp"
+#include "loader/datapath/skeletons.hpp"
+#include "maps/pins.hpp"
+
+namespace weir::datapath {
+
+namespace {
+
+template <auto destroy>
+struct SkeletonDeleter {
+    void operator()(auto* skeleton) const { destroy(skeleton); }
+};
+using XdpSkeleton = std::unique_ptr<xdp_bpf, SkeletonDeleter<xdp_bpf::destroy>>;
+using TcSkeleton = std::unique_ptr<tc_bpf, SkeletonDeleter<tc_bpf::destroy>>;
+using SweepSkeleton = std::unique_ptr<sweep_bpf, SkeletonDeleter<sweep_bpf::destroy>>;
+
+std::uint32_t ticks(std::chrono::seconds seconds) {
+    return static_cast<std::uint32_t>((static_cast<std::uint64_t>(seconds.count()) * 1'000'000'000ull) >>
+                                      abi::TICK_SHIFT);
+}
+
+abi::datapath_config config_of(const Settings& settings, bool fib_source) {
+    return {
+        .seed = settings.seed,
+        .snat_port_min = settings.snat_port_min,
+        .snat_port_max = settings.snat_port_max,
+        .timeout_unassured_tcp = ticks(settings.timeouts.tcp_unassured),
+        .timeout_unassured_udp = ticks(settings.timeouts.udp_unassured),
+        .timeout_tcp = ticks(settings.timeouts.tcp),
+        .timeout_closing = ticks(settings.timeouts.closing),
+        .timeout_udp = ticks(settings.timeouts.udp),
+        .fib_source = fib_source ? 1u : 0u,
+    };
+}
+
+std::uint32_t entries_of(const MapSizes& sizes, std::string_view name) {
+    if (name == "frontends") return sizes.frontends;
+    if (name == "services") return sizes.services;
+    if (name == "backends") return sizes.backends;
+    if (name == "slots") return sizes.slots / abi::SLOTS_PER_LINE;
+    if (name == "flows4" || name == "flows6") return sizes.flows_assured;
+    if (name == "flows4_unassured" || name == "flows6_unassured") return sizes.flows_unassured;
+    return 0;  // fixed by the program
+}
+
+MapSizes sizes_in_force(MapSizes sizes, const std::map<std::string, maps::Fd, std::less<>>& fds) {
+    auto entries = [&](std::string_view name) {
+        auto shape = maps::raw::shape(fds.find(name)->second.get());
+        return shape ? shape->max_entries : 0;
+    };
+    sizes.frontends = entries("frontends");
+    sizes.services = entries("services");
+    sizes.backends = entries("backends");
+    sizes.slots = entries("slots") * abi::SLOTS_PER_LINE;
+    sizes.flows_assured = entries("flows4");
+    sizes.flows_unassured = entries("flows4_unassured");
+    return sizes;
+}
+
+}  // namespace
+
+struct Programs::Loaded {
+    XdpSkeleton xdp;
+    TcSkeleton tc;
+    SweepSkeleton sweep;
+    std::map<std::string, maps::Fd, std::less<>> fds;
+    std::vector<std::string> notes;
+    MapSizes sizes;
+    bool adopted = false;
+
+    void adopt_pins(const Settings& settings, const bpf_object* wanted);
+    std::expected<void, std::string> prepare(bpf_object* object, const MapSizes& sizes);
+    std::expected<void, std::string> load(bpf_object* object, const char* name, abi::datapath_config* config,
+                                          const Settings& settings, bool fib_source);
+    std::expected<void, std::string> pin_new(const Settings& settings);
+};
+
+// Takes the pinned maps over if all of them are there and fit what the programs expect; else removes the pins.
+void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wanted) {
+    std::map<std::string, maps::Fd, std::less<>> found;
+    std::string misfit;
+    for (auto name : maps::map_names()) {
+        auto fd = maps::raw::open_pinned(settings.pins.map(name));
+        if (!fd) {
+            if (fd.error().value() != ENOENT) misfit = fmt::format("{}: {}", name, fd.error().message());
+            continue;
+        }
+        auto shape = maps::raw::shape(fd->get());
+        const bpf_map* map = bpf_object__find_map_by_name(wanted, std::string(name).c_str());
+        if (!shape || !map || shape->type != bpf_map__type(map) || shape->key_size != bpf_map__key_size(map) ||
+            shape->value_size != bpf_map__value_size(map))
+            misfit = fmt::format("{} has another layout", name);
+        found.emplace(name, std::move(*fd));
+    }
+    if (found.empty()) return;
+    if (misfit.empty() && found.size() != maps::map_names().size()) misfit = "some maps are missing";
+    if (misfit.empty()) {
+        abi::runtime runtime{};
+        std::uint32_t zero = 0;
+        auto error = maps::raw::lookup(found.find("runtime")->second.get(), &zero, &runtime);
+        if (error || runtime.abi_version != abi::WEIR_ABI_VERSION)
+            misfit = fmt::format("ABI version {}, not {}", runtime.abi_version, int{abi::WEIR_ABI_VERSION});
+    }
+    if (misfit.empty()) {
+        fds = std::move(found);
+        adopted = true;
+        return;
+    }
+    notes.push_back(fmt::format("the maps pinned in {} cannot be taken over ({}); new ones replace them and the flows in "
+                                "them start afresh",
+                                settings.pins.maps(), misfit));
+    std::error_code ignored;
+    for (auto name : maps::map_names()) std::filesystem::remove(settings.pins.map(name), ignored);
+}
+
+std::expected<void, std::string> Programs::Loaded::prepare(bpf_object* object, const MapSizes& wanted) {
+    for (auto name : maps::map_names()) {
+        bpf_map* map = bpf_object__find_map_by_name(object, std::string(name).c_str());
+        if (!map) continue;
+        int result = 0;
+        if (auto fd = fds.find(name); fd != fds.end())
+            result = bpf_map__reuse_fd(map, fd->second.get());
+        else if (auto entries = entries_of(wanted, name))
+            result = bpf_map__set_max_entries(map, entries);
+        if (result < 0)
+            return std::unexpected(fmt::format("map {}: {}", name, std::generic_category().message(-result)));
+    }
+    return {};
+}
+
+std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, const char* name,
+                                                        abi::datapath_config* config, const Settings& settings,
+                                                        bool fib_source) {
+    *config = config_of(settings, fib_source);
+    if (auto prepared = prepare(object, settings.sizes); !prepared) return prepared;
+    LibbpfLog log;
+    int result = bpf_object__load(object);
+    if (result == 0) return {};
+    // -EACCES is the verifier's; -EPERM the system call's.
+    if (result == -EPERM)
+        return std::unexpected(
+            std::string("no permission to load BPF programs; run as root (or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)"));
+    if (result == -ENOMEM || result == -E2BIG)
+        return std::unexpected(fmt::format(
+            "{}: {}; the maps may be larger than the memory allows: lower datapath.flowTable or datapath.maps\n{}", name,
+            std::generic_category().message(-result), log.tail()));
+    return std::unexpected(fmt::format("{}: the kernel refused it: {}; `weir check` tells what this kernel lacks\n{}",
+                                       name, std::generic_category().message(-result), log.tail()));
+}
+
+std::expected<void, std::string> Programs::Loaded::pin_new(const Settings& settings) {
+    std::error_code error;
+    std::filesystem::create_directories(settings.pins.maps(), error);
+    if (!error) std::filesystem::create_directories(settings.pins.links(), error);
+    if (error)
+        return std::unexpected(
+            fmt::format("{}: {}; choose a --pin-path on a bpffs", settings.pins.root, error.message()));
+    for (const auto& [name, fd] : fds) {
+        if (int result = bpf_obj_pin(fd.get(), settings.pins.map(name).c_str()); result < 0)
+            return std::unexpected(
+                fmt::format("{}: cannot pin: {}", settings.pins.map(name), std::generic_category().message(-result)));
+    }
+    return {};
+}
+
+std::expected<Programs, std::string> Programs::load(const Settings& settings, bool pinned) {
+    auto loaded = std::make_unique<Loaded>();
+    loaded->xdp.reset(xdp_bpf::open());
+    loaded->tc.reset(tc_bpf::open());
+    loaded->sweep.reset(sweep_bpf::open());
+    if (!loaded->xdp || !loaded->tc || !loaded->sweep)
+        return std::unexpected(fmt::format("cannot open the embedded BPF objects: {}", std::generic_category().message(errno)));
+    if (pinned) loaded->adopt_pins(settings, loaded->xdp->obj);
+
+    bool fib_source = kernel_has_fib_source();
+    // The first object makes the maps (it declares all of them), the others share them.
+    auto result = loaded->load(loaded->xdp->obj, "XDP program", reinterpret_cast<abi::datapath_config*>(
+                                                                   &loaded->xdp->rodata->config),
+                               settings, fib_source);
+    if (!result) return std::unexpected(result.error());
+    if (!loaded->adopted) {
+        for (auto name : maps::map_names()) {
+            bpf_map* map = bpf_object__find_map_by_name(loaded->xdp->obj, std::string(name).c_str());
+            if (map) loaded->fds.emplace(name, maps::Fd(::dup(bpf_map__fd(map))));
+        }
+        abi::runtime runtime{.abi_version = abi::WEIR_ABI_VERSION, .route_generation = 1};
+        std::uint32_t zero = 0;
+        if (auto error = maps::raw::update(loaded->fds.find("runtime")->second.get(), &zero, &runtime))
+            return std::unexpected(fmt::format("map runtime: {}", error.message()));
+    }
+    result = loaded->load(loaded->tc->obj, "tc programs",
+                          reinterpret_cast<abi::datapath_config*>(&loaded->tc->rodata->config), settings, fib_source);
+    if (!result) return std::unexpected(result.error());
+    result = loaded->load(loaded->sweep->obj, "sweeper",
+                          reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), settings, fib_source);
+    if (!result) return std::unexpected(result.error());
+
+    if (pinned && !loaded->adopted) {
+        if (auto pins = loaded->pin_new(settings); !pins) return std::unexpected(pins.error());
+    }
+    loaded->sizes = sizes_in_force(settings.sizes, loaded->fds);
+    if (loaded->adopted && loaded->sizes != settings.sizes)
+        loaded->notes.push_back(
+            "the pinned maps keep the sizes that they were made with; `weir detach` and a new start apply the "
+            "configured ones");
+    return Programs(std::move(loaded));
+}
+
+Programs::Programs(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
+Programs::Programs(Programs&&) noexcept = default;
+Programs& Programs::operator=(Programs&&) noexcept = default;
+Programs::~Programs() = default;
+
+int Programs::xdp_fd() const {
+    return bpf_program__fd(loaded_->xdp->progs.weir_xdp);
+}
+int Programs::uplink_ingress_fd() const {
+    return bpf_program__fd(loaded_->tc->progs.weir_uplink_ingress);
+}
+int Programs::workload_ingress_fd() const {
+    return bpf_program__fd(loaded_->tc->progs.weir_workload_ingress);
+}
+int Programs::egress_fd() const {
+    return bpf_program__fd(loaded_->tc->progs.weir_egress);
+}
+int Programs::sweep_fd() const {
+    return bpf_program__fd(loaded_->sweep->progs.weir_sweep);
+}
+int Programs::map_fd(std::string_view name) const {
+    auto fd = loaded_->fds.find(name);
+    return fd == loaded_->fds.end() ? -1 : fd->second.get();
+}
+bool Programs::adopted() const {
+    return loaded_->adopted;
+}
+const std::vector<std::string>& Programs::notes() const {
+    return loaded_->notes;
+}
+const MapSizes& Programs::sizes() const {
+    return loaded_->sizes;
+}
+
+}  // namespace weir::datapath

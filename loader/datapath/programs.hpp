@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// The BPF objects of one node: maps opened from their pins or made, programs loaded.
+#pragma once
+
+#include <expected>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "loader/datapath/settings.hpp"
+#include "maps/abi.h"
+
+namespace weir::datapath {
+
+class Programs {
+public:
+    struct Loaded;
+
+    // Loads all programs. With pinned: maps that are pinned and of our ABI are adopted (in their own size, whatever
+    // settings.sizes says); maps of another ABI, or that do not fit together, are replaced and the flows in them lost;
+    // new ones are pinned. Without: private maps that vanish with this object.
+    // The error names the program and carries the verifier's or kernel's reason.
+    static std::expected<Programs, std::string> load(const Settings& settings, bool pinned);
+
+    Programs(Programs&&) noexcept;
+    Programs& operator=(Programs&&) noexcept;
+    ~Programs();
+
+    int xdp_fd() const;
+    int uplink_ingress_fd() const;
+    int workload_ingress_fd() const;
+    int egress_fd() const;
+    int sweep_fd() const;
+    int map_fd(std::string_view name) const;  // -1: no such map
+
+    // True where the maps of an earlier agent were taken over.
+    bool adopted() const;
+    // What a person should know: sizes that differ from the configuration, maps that were replaced.
+    const std::vector<std::string>& notes() const;
+    // Sizes in force: those of adopted maps.
+    const MapSizes& sizes() const;
+
+private:
+    explicit Programs(std::unique_ptr<Loaded> loaded);
+    std::unique_ptr<Loaded> loaded_;
+};
+
+}  // namespace weir::datapath

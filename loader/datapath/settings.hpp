@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+// What shapes the datapath of one node: map sizes, ports, timeouts, how programs are attached.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+#include "maps/pins.hpp"
+
+namespace weir::datapath {
+
+// native and generic are tried as asked, and failure is reported; auto: native where the driver has it.
+enum class XdpMode { automatic, native, generic, off };
+// automatic: tcx links where the kernel has them (Linux >= 6.6), else clsact filters.
+enum class TcMode { automatic, tcx, clsact };
+
+// max_entries of the maps; 0: chosen from the machine's memory (see default_sizes).
+struct MapSizes {
+    std::uint32_t frontends = 262144;
+    std::uint32_t services = 131072;
+    std::uint32_t backends = 524288;
+    std::uint32_t slots = 0;  // in slots; rounded up to whole lines
+    std::uint32_t flows_assured = 0;
+    std::uint32_t flows_unassured = 65536;
+    bool operator==(const MapSizes&) const = default;
+};
+
+// Defaults of nf_conntrack (Linux, Documentation/networking/nf_conntrack-sysctl.rst) where those are sensible; its five
+// days for an established TCP connection are cut to one, since the table is an LRU anyway.
+struct Timeouts {
+    std::chrono::seconds tcp{86400};
+    std::chrono::seconds tcp_unassured{60};
+    std::chrono::seconds closing{10};
+    std::chrono::seconds udp{120};
+    std::chrono::seconds udp_unassured{30};
+};
+
+struct Settings {
+    maps::PinPaths pins{std::string(maps::default_pin_path)};
+    MapSizes sizes;
+    Timeouts timeouts;
+    XdpMode xdp = XdpMode::automatic;
+    TcMode tc = TcMode::automatic;
+    std::uint16_t snat_port_min = 61000;
+    std::uint16_t snat_port_max = 65535;
+    // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.
+    std::uint32_t seed = 0x77656972;
+};
+
+// Fills in sizes that are 0: slots get 1/128 of the memory, between 16 and 128 MiB; the assured flow tables one entry per
+// 32 KiB, between 32,768 and 524,288 (an IPv4 flow entry takes 128 bytes, an IPv6 one 176).
+MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes);
+
+// Bytes of kernel memory that maps of these sizes take when full.
+std::uint64_t memory_of(const MapSizes& sizes);
+
+std::uint64_t machine_memory();
+
+}  // namespace weir::datapath

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The three BPF objects. bpftool's skeletons speak of our ABI's structs without their namespace.
+#pragma once
+
+#include "maps/abi.h"
+
+using weir::abi::datapath_config;
+
+#include "sweep.skel.h"
+#include "tc.skel.h"
+#include "xdp.skel.h"

@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/datapath/writer.hpp"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <system_error>
+#include <vector>
+
+namespace weir::datapath {
+
+namespace {
+
+template <class M>
+M view(const Programs& programs, std::string_view name) {
+    return M(maps::Fd(::dup(programs.map_fd(name))));
+}
+
+std::string failure(std::string_view map, std::error_code error) {
+    if (error.value() == E2BIG)
+        return fmt::format("map {}: full; raise datapath.maps.{} and restart after `weir detach`", map, map);
+    return fmt::format("map {}: {}", map, error.message());
+}
+
+template <class M, class Entries>
+std::expected<void, std::string> write_all(M& map, std::string_view name, const Entries& entries) {
+    if (auto [done, error] = map.update_all(entries); error) return std::unexpected(failure(name, error));
+    return {};
+}
+
+template <class M, class Keys>
+std::expected<void, std::string> erase_all(M& map, std::string_view name, const Keys& keys) {
+    for (const auto& key : keys) {
+        if (auto error = map.erase(key)) return std::unexpected(failure(name, error));
+    }
+    return {};
+}
+
+}  // namespace
+
+KernelWriter::KernelWriter(const Programs& programs)
+    : frontends_(view<maps::FrontendMap>(programs, "frontends")),
+      slots_(view<maps::SlotMap>(programs, "slots")),
+      backends_(view<maps::BackendMap>(programs, "backends")),
+      services_(view<maps::ServiceMap>(programs, "services")),
+      devices_(view<maps::DeviceMap>(programs, "devices")),
+      runtime_(view<maps::RuntimeMap>(programs, "runtime")) {}
+
+std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& changes) {
+    // Backends before the slots that name them, slots before the frontends that point at them; off in reverse order.
+    std::vector<std::pair<std::uint32_t, abi::backend>> zeroed;
+    zeroed.reserve(changes.backends_off.size());
+    for (auto id : changes.backends_off) zeroed.emplace_back(id, abi::backend{});
+
+    auto done = write_all(backends_, "backends", changes.backends_on);
+    if (done) done = write_all(services_, "services", changes.services_on);
+    if (done) done = write_all(slots_, "slots", changes.slots);
+    if (done) done = write_all(frontends_, "frontends", changes.frontends_on);
+    if (done) done = erase_all(frontends_, "frontends", changes.frontends_off);
+    if (done) done = erase_all(services_, "services", changes.services_off);
+    if (done) done = write_all(backends_, "backends", zeroed);
+    return done;
+}
+
+std::expected<plan::MapContents, std::string> KernelWriter::read() const {
+    plan::MapContents contents;
+    auto error = frontends_.for_each([&](const auto& key, const auto& value) { contents.frontends.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("frontends", error));
+    error = services_.for_each([&](auto key, const auto& value) { contents.services.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("services", error));
+    error = backends_.for_each([&](auto key, const auto& value) {
+        if (value.flags & abi::BACKEND_IN_USE) contents.backends.emplace_back(key, value);
+    });
+    if (error) return std::unexpected(failure("backends", error));
+    error = slots_.for_each([&](auto, const auto& value) { contents.slots.push_back(value); });
+    if (error) return std::unexpected(failure("slots", error));
+    return contents;
+}
+
+std::expected<void, std::string> KernelWriter::set_devices(const std::map<unsigned, abi::device>& devices) {
+    std::vector<std::uint32_t> gone;
+    auto error = devices_.for_each([&](auto ifindex, const auto&) {
+        if (!devices.contains(ifindex)) gone.push_back(ifindex);
+    });
+    if (error) return std::unexpected(failure("devices", error));
+    for (const auto& [ifindex, device] : devices) {
+        if (auto failed = devices_.update(ifindex, device)) return std::unexpected(failure("devices", failed));
+    }
+    return erase_all(devices_, "devices", gone);
+}
+
+std::expected<void, std::string> KernelWriter::bump_route_generation() {
+    auto runtime = runtime_.lookup(0);
+    if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
+    // 0 marks a flow whose next hop was never looked up.
+    if (++runtime->route_generation == 0) runtime->route_generation = 1;
+    if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
+    return {};
+}
+
+}  // namespace weir::datapath
