@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/scene.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <bit>
+#include <cerrno>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+
+#include "tests/bpf/reading.hpp"
+#include "wrapper.skel.h"
+
+namespace weir::bench {
+
+using test::Endpoint;
+
+namespace {
+
+// Headers up to here are restored; the frame is a little longer, as the least Ethernet frame is not.
+constexpr std::size_t template_size = 80, frame_size = 96;
+constexpr std::uint16_t service_port = 80, backend_port = 8080;
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+std::uint32_t first_address(int family) {
+    return family == 4 ? 0x64400000 /* 100.64.0.0/10, RFC 6598 */ : 0;
+}
+
+// The flow's client, as the wrapper varies it.
+Endpoint client_of(int family, std::uint32_t flow) {
+    Endpoint client{test::address(family == 4 ? "100.64.0.0" : "2001:db8:f::"),
+                    static_cast<std::uint16_t>(1024 + (flow & 0x7fff))};
+    client.address.words_be[3] = htonl(first_address(family) + (flow >> 15));
+    return client;
+}
+
+test::Settings settings_of(const CaseOf& which) {
+    test::Settings settings;
+    settings.config.snat_port_max = 65535;
+    // An LRU map begins to evict before it is full: its free elements are spread over the CPUs.
+    std::uint32_t room = std::bit_ceil(which.flows) * 4;
+    settings.assured = which.kind == Kind::NewFlow ? 65536 : std::max(room, 8192u);
+    settings.unassured = 65536;
+    return settings;
+}
+
+double cpu_nanoseconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
+}
+
+}  // namespace
+
+std::string CaseOf::name() const {
+    switch (kind) {
+        case Kind::Established:
+            return "established";
+        case Kind::Reply:
+            return "reply";
+        case Kind::NewFlow:
+            return "new flow";
+        case Kind::NotOurs:
+            return "not ours";
+    }
+    return "?";
+}
+
+abi::verdict CaseOf::expected() const {
+    switch (kind) {
+        case Kind::Reply:
+            return abi::VERDICT_REPLY_FORWARD;
+        case Kind::NotOurs:
+            return abi::VERDICT_PASS_NO_FRONTEND;
+        default:
+            return abi::VERDICT_FORWARD;
+    }
+}
+
+test::Packet Scene::packet(std::uint32_t flow, int flags) const {
+    const auto& at = test::places(which_.family);
+    Endpoint to{which_.kind == Kind::NotOurs ? at.vip2 : at.vip, service_port};
+    auto packet = test::Packet::tcp(client_of(which_.family, flow), to, flags);
+    return packet.payload(frame_size - (which_.family == 4 ? 54u : 74u));
+}
+
+Scene::Scene(const CaseOf& which) : which_(which), datapath_(settings_of(which)) {
+    test::Node::describe_devices(datapath_);
+    const auto& at = test::places(which.family);
+    // Enough backends for a million source ports; replies come from one, so that the port alone tells flows apart.
+    std::vector<Endpoint> backends;
+    for (std::uint16_t i = 0; i < (which.kind == Kind::Reply ? 1 : 1024); ++i)
+        backends.push_back({at.remote, static_cast<std::uint16_t>(backend_port + i)});
+    test::Tables(datapath_).service(IPPROTO_TCP).backends(backends).frontend({at.vip, service_port});
+
+    wrapper_ = wrapper_bpf::open();
+    if (!wrapper_) fail("opening the wrapper");
+    wrapper_->rodata->address_offset = which.family == 4 ? 26 : 34;
+    wrapper_->rodata->port_offset = which.family == 4 ? 34 : 54;
+    if (wrapper_bpf::load(wrapper_)) fail("loading the wrapper");
+    null_fd_ = bpf_program__fd(wrapper_->progs.null_tx);
+    weir_fd_ = datapath_.program(test::Hook::Xdp);
+    wrapper_fd_ =
+        bpf_program__fd(which.kind == Kind::Reply ? wrapper_->progs.restore_reply : wrapper_->progs.restore_forward);
+    wrapper_->bss->first_address = first_address(which.family);
+    wrapper_->bss->flow_mask = which.flows - 1;
+
+    frame_ = packet(0, which.kind == Kind::NewFlow ? test::syn : test::ack).frame();
+    if (which.kind == Kind::Established || which.kind == Kind::Reply) establish();
+    std::memcpy(wrapper_->bss->template_frame, frame_.data(), template_size);
+}
+
+Scene::~Scene() {
+    wrapper_bpf::destroy(wrapper_);
+}
+
+// Real handshakes through the real program: SYN, SYN-ACK, ACK.
+void Scene::establish() {
+    int uplink = test::Node::enter().uplink;
+    auto run = [&](const test::Frame& frame) { return datapath_.run_uncounted(test::Hook::Xdp, frame, uplink).frame; };
+    for (std::uint32_t flow = 0; flow < which_.flows; ++flow) {
+        test::Tuple there = test::read(run(packet(flow, test::syn).frame())).tuple;
+        run(test::Packet::of(there.reversed(), test::syn | test::ack).frame());
+        run(packet(flow, test::ack).frame());
+        if (which_.kind != Kind::Reply) continue;
+        wrapper_->bss->destination_ports_be[flow] = htons(there.source.port);
+        frame_ = test::Packet::of(there.reversed()).payload(frame_size - (which_.family == 4 ? 54u : 74u)).frame();
+    }
+}
+
+Measurement Scene::run(int program_fd, std::uint32_t packets) {
+    std::uint32_t zero = 0;
+    if (bpf_map_update_elem(bpf_map__fd(wrapper_->maps.under_test), &zero, &program_fd, BPF_ANY))
+        fail("choosing the program under test");
+    xdp_md context{};
+    context.data_end = static_cast<std::uint32_t>(frame_.size());
+    context.ingress_ifindex = static_cast<std::uint32_t>(test::Node::enter().uplink);
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame_.data(),
+                .data_size_in = static_cast<std::uint32_t>(frame_.size()), .ctx_in = &context,
+                .ctx_size_in = sizeof(context), .repeat = static_cast<int>(packets));
+    auto before = datapath_.verdicts();
+    double start = cpu_nanoseconds();
+    if (bpf_prog_test_run_opts(wrapper_fd_, &options)) fail("BPF_PROG_TEST_RUN");
+    double spent = cpu_nanoseconds() - start;
+    auto after = datapath_.verdicts();
+    return {spent / packets, after[which_.expected()].packets - before[which_.expected()].packets};
+}
+
+}  // namespace weir::bench

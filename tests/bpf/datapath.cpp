@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bpf/datapath.hpp"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <ctime>
+#include <stdexcept>
+
+#include "maps/verdict.hpp"
+#include "loader/datapath/skeletons.hpp"
+
+namespace weir::test {
+
+namespace {
+
+template <class T>
+struct Destroy {
+    void operator()(T* skeleton) const { T::destroy(skeleton); }
+};
+template <class T>
+using Skeleton = std::unique_ptr<T, Destroy<T>>;
+
+[[noreturn]] void fail(const std::string& what) {
+    throw std::runtime_error(fmt::format("{}: {}", what, std::strerror(errno)));
+}
+
+std::uint32_t entries_of(const Settings& settings, const std::string& name, std::uint32_t declared) {
+    if (name == "flows4" || name == "flows6") return settings.assured;
+    if (name == "flows4_unassured" || name == "flows6_unassured") return settings.unassured;
+    return std::min(declared, 4096u);
+}
+
+maps::Fd create_map(const Settings& settings, const bpf_map* map) {
+    std::string name = bpf_map__name(map);
+    bpf_map_type type = bpf_map__type(map);
+    if (settings.tables_refuse && type == BPF_MAP_TYPE_LRU_HASH) type = BPF_MAP_TYPE_HASH;
+    LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
+    int fd = bpf_map_create(type, name.c_str(), bpf_map__key_size(map), bpf_map__value_size(map),
+                            entries_of(settings, name, bpf_map__max_entries(map)), &options);
+    if (fd < 0) fail("map " + name);
+    return maps::Fd(fd);
+}
+
+abi::flow4_key key4_of(const Tuple& tuple) {
+    return {.source_be = tuple.source.address.words_be[3],
+            .destination_be = tuple.destination.address.words_be[3],
+            .source_port_be = htons(tuple.source.port),
+            .destination_port_be = htons(tuple.destination.port),
+            .protocol = tuple.protocol,
+            .pad = {}};
+}
+
+abi::flow6_key key6_of(const Tuple& tuple) {
+    return {.source = tuple.source.address,
+            .destination = tuple.destination.address,
+            .source_port_be = htons(tuple.source.port),
+            .destination_port_be = htons(tuple.destination.port),
+            .protocol = tuple.protocol,
+            .pad = {}};
+}
+
+abi::address mapped(std::uint32_t word_be) {
+    abi::address result = address("0.0.0.0");
+    result.words_be[3] = word_be;
+    return result;
+}
+
+}  // namespace
+
+// Each program is verified when it is first wanted: three tc programs take a fifth of a second.
+struct Datapath::Objects {
+    Skeleton<xdp_bpf> xdp;
+    std::map<Hook, Skeleton<tc_bpf>> tc;
+    Skeleton<sweep_bpf> sweep;
+
+    template <class T>
+    static T& open(Skeleton<T>& skeleton, const Datapath& datapath) {
+        skeleton.reset(T::open());
+        if (!skeleton) fail("opening a BPF object");
+        skeleton->rodata->config = datapath.settings_.config;
+        for (const auto& [name, fd] : datapath.maps_)
+            if (bpf_map* map = bpf_object__find_map_by_name(skeleton->obj, name.c_str()))
+                if (bpf_map__reuse_fd(map, fd.get())) fail("sharing map " + name);
+        return *skeleton;
+    }
+};
+
+Datapath::Datapath(const Settings& settings) : settings_(settings), objects_(std::make_unique<Objects>()) {
+    Skeleton<xdp_bpf> declared(xdp_bpf::open());
+    if (!declared) fail("opening a BPF object");
+    for (auto* map :
+         {declared->maps.frontends, declared->maps.slots, declared->maps.backends, declared->maps.services,
+          declared->maps.flows4, declared->maps.flows4_unassured, declared->maps.flows6,
+          declared->maps.flows6_unassured, declared->maps.devices, declared->maps.runtime, declared->maps.verdicts})
+        maps_.emplace(bpf_map__name(map), create_map(settings, map));
+    std::uint32_t zero = 0;
+    abi::runtime runtime{.abi_version = abi::WEIR_ABI_VERSION, .route_generation = 1};
+    update("runtime", &zero, &runtime);
+}
+
+Datapath::~Datapath() = default;
+
+void Datapath::update(const std::string& name, const void* key, const void* value) {
+    if (bpf_map_update_elem(map(name), key, value, BPF_ANY)) fail("writing to map " + name);
+}
+
+int Datapath::program(Hook hook) {
+    if (hook == Hook::Xdp) {
+        auto& xdp = objects_->xdp;
+        if (!xdp && xdp_bpf::load(&Objects::open(xdp, *this))) fail("loading the XDP program");
+        return bpf_program__fd(xdp->progs.weir_xdp);
+    }
+    auto& tc = objects_->tc[hook];
+    auto wanted = [&] {
+        return hook == Hook::UplinkIngress     ? tc->progs.weir_uplink_ingress
+               : hook == Hook::WorkloadIngress ? tc->progs.weir_workload_ingress
+                                               : tc->progs.weir_egress;
+    };
+    if (!tc) {
+        Objects::open(tc, *this);
+        bpf_program* program = nullptr;
+        bpf_object__for_each_program(program, tc->obj) bpf_program__set_autoload(program, program == wanted());
+        if (tc_bpf::load(tc.get())) fail("loading a tc program");
+    }
+    return bpf_program__fd(wanted());
+}
+
+Outcome Datapath::run_uncounted(Hook hook, const Frame& frame, int ifindex) {
+    Outcome outcome;
+    outcome.frame.resize(frame.size() + 256);
+    xdp_md xdp{};
+    __sk_buff skb{};
+    xdp.data_end = static_cast<std::uint32_t>(frame.size());
+    xdp.ingress_ifindex = skb.ifindex = static_cast<std::uint32_t>(ifindex);
+    bool is_xdp = hook == Hook::Xdp;
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.frame.data(),
+                .data_size_in = static_cast<std::uint32_t>(frame.size()),
+                .data_size_out = static_cast<std::uint32_t>(outcome.frame.size()),
+                .ctx_in = is_xdp ? static_cast<void*>(&xdp) : &skb,
+                .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(xdp) : sizeof(skb)));
+    if (bpf_prog_test_run_opts(program(hook), &options)) fail("BPF_PROG_TEST_RUN");
+    outcome.frame.resize(options.data_size_out);
+    outcome.action = static_cast<int>(options.retval);
+    return outcome;
+}
+
+Outcome Datapath::run(Hook hook, const Frame& frame, int ifindex) {
+    VerdictCounts before = verdicts();
+    Outcome outcome = run_uncounted(hook, frame, ifindex);
+    VerdictCounts after = verdicts();
+    int counted = 0;
+    for (std::size_t i = 0; i < after.size(); ++i) {
+        auto packets = after[i].packets - before[i].packets;
+        if (!packets) continue;
+        outcome.verdict = static_cast<abi::verdict>(i);
+        ++counted;
+        EXPECT_EQ(packets, 1u) << to_string(outcome.verdict);
+        EXPECT_EQ(after[i].octets - before[i].octets, frame.size()) << to_string(outcome.verdict);
+    }
+    EXPECT_EQ(counted, 1) << "a packet has one verdict";
+    return outcome;
+}
+
+std::size_t Datapath::shortest_frame(Hook hook, const Frame& frame) {
+    if (hook == Hook::Xdp) return 14;
+    if (frame[12] == 0x08 && frame[13] == 0x00) return 34;
+    return frame[12] == 0x86 && frame[13] == 0xdd ? 54 : 14;
+}
+
+abi::sweep_result Datapath::sweep() {
+    abi::sweep_result result{};
+    LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &result, .ctx_size_in = sizeof(result));  // written back there
+    auto& sweep = objects_->sweep;
+    if (!sweep && sweep_bpf::load(&Objects::open(sweep, *this))) fail("loading the sweeper");
+    if (bpf_prog_test_run_opts(bpf_program__fd(sweep->progs.weir_sweep), &options)) fail("running the sweeper");
+    return result;
+}
+
+VerdictCounts Datapath::verdicts() const {
+    VerdictCounts counts{};
+    std::vector<abi::verdict_count> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
+    for (std::uint32_t i = 0; i < counts.size(); ++i) {
+        if (bpf_map_lookup_elem(map("verdicts"), &i, cpus.data())) fail("reading the verdicts");
+        for (const auto& cpu : cpus) {
+            counts[i].packets += cpu.packets;
+            counts[i].octets += cpu.octets;
+        }
+    }
+    return counts;
+}
+
+Tuple Flow::rewritten(std::uint8_t protocol) const {
+    return {{source, ntohs(flow.source_port_be)}, {destination, ntohs(flow.destination_port_be)}, protocol};
+}
+
+int Datapath::flow_map(const Tuple& tuple, Table table) const {
+    std::string name = is_ipv4(tuple.source.address) ? "flows4" : "flows6";
+    return map(table == Table::Assured ? name : name + "_unassured");
+}
+
+std::optional<Flow> Datapath::flow(const Tuple& tuple, Table table) const {
+    if (is_ipv4(tuple.source.address)) {
+        auto key = key4_of(tuple);
+        abi::flow4 value;
+        if (bpf_map_lookup_elem(flow_map(tuple, table), &key, &value)) return std::nullopt;
+        return Flow{value.flow, mapped(value.source_be), mapped(value.destination_be)};
+    }
+    auto key = key6_of(tuple);
+    abi::flow6 value;
+    if (bpf_map_lookup_elem(flow_map(tuple, table), &key, &value)) return std::nullopt;
+    return Flow{value.flow, value.source, value.destination};
+}
+
+std::optional<Flow> Datapath::flow(const Tuple& tuple) const {
+    auto found = flow(tuple, Table::Assured);
+    return found ? found : flow(tuple, Table::Unassured);
+}
+
+void Datapath::write_flow(const Tuple& tuple, Table table, const Flow& flow) {
+    int error;
+    if (is_ipv4(tuple.source.address)) {
+        auto key = key4_of(tuple);
+        abi::flow4 value{flow.flow, flow.source.words_be[3], flow.destination.words_be[3]};
+        error = bpf_map_update_elem(flow_map(tuple, table), &key, &value, BPF_ANY);
+    } else {
+        auto key = key6_of(tuple);
+        abi::flow6 value{flow.flow, flow.source, flow.destination};
+        error = bpf_map_update_elem(flow_map(tuple, table), &key, &value, BPF_ANY);
+    }
+    if (error) fail("writing a flow");
+}
+
+void Datapath::erase_flow(const Tuple& tuple) {
+    auto key4 = key4_of(tuple);
+    auto key6 = key6_of(tuple);
+    const void* key = is_ipv4(tuple.source.address) ? static_cast<void*>(&key4) : &key6;
+    for (Table table : {Table::Unassured, Table::Assured}) bpf_map_delete_elem(flow_map(tuple, table), key);
+}
+
+void Datapath::age_flow(const Tuple& tuple, std::uint64_t seconds) {
+    for (Table table : {Table::Unassured, Table::Assured}) {
+        auto found = flow(tuple, table);
+        if (!found) continue;
+        found->flow.last_seen = now_ticks() - ticks(seconds);
+        write_flow(tuple, table, *found);
+    }
+}
+
+std::size_t Datapath::count_flows(int family, Table table) const {
+    std::string name = std::string(family == 4 ? "flows4" : "flows6") + (table == Table::Assured ? "" : "_unassured");
+    abi::flow6_key key, next;  // large enough for either family
+    std::size_t count = 0;
+    for (void* at = nullptr; bpf_map_get_next_key(map(name), at, &next) == 0; at = &key, ++count) key = next;
+    return count;
+}
+
+std::string to_string(abi::verdict verdict) {
+    return std::string(maps::verdict_name(verdict).name);
+}
+
+std::uint32_t now_ticks() {
+    timespec now{};
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    auto nanoseconds = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
+    return static_cast<std::uint32_t>(nanoseconds >> abi::TICK_SHIFT);
+}
+
+}  // namespace weir::test
+
+namespace weir::abi {
+void PrintTo(verdict verdict, std::ostream* out) {
+    *out << test::to_string(verdict);
+}
+}  // namespace weir::abi

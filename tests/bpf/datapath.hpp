@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+// The real programs on private maps, run packet by packet (BPF_PROG_TEST_RUN).
+#pragma once
+
+#include <array>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "maps/abi.h"
+#include "maps/fd.hpp"
+#include "tests/bpf/packet.hpp"
+
+namespace weir::test {
+
+enum class Hook { Xdp, UplinkIngress, WorkloadIngress, Egress };
+enum class Table { Unassured, Assured };
+
+// What the programs return, as the kernel's headers number it.
+enum Action : int {
+    tc_unspec = -1,
+    tc_shot = 2,
+    tc_redirect = 7,
+    xdp_drop = 1,
+    xdp_pass = 2,
+    xdp_tx = 3,
+    xdp_redirect = 4,
+};
+
+struct Outcome {
+    abi::verdict verdict = abi::VERDICT_COUNT;
+    int action = 0;
+    Frame frame;
+};
+
+// A flow of either family.
+struct Flow {
+    abi::flow flow{};
+    abi::address source{}, destination{};
+    // The tuple on the wire after the rewrite.
+    Tuple rewritten(std::uint8_t protocol) const;
+};
+
+// Seconds as the datapath counts them.
+constexpr std::uint32_t ticks(std::uint64_t seconds) {
+    return static_cast<std::uint32_t>(seconds * 1'000'000'000 >> abi::TICK_SHIFT);
+}
+
+struct Settings {
+    abi::datapath_config config{.seed = 1,
+                                .snat_port_min = 61000,
+                                .snat_port_max = 61999,
+                                .timeout_unassured_tcp = ticks(60),
+                                .timeout_unassured_udp = ticks(30),
+                                .timeout_tcp = ticks(86400),
+                                .timeout_closing = ticks(10),
+                                .timeout_udp = ticks(120),
+                                .fib_source = 0};
+    std::uint32_t assured = 8192, unassured = 8192;
+    // Flow tables that refuse instead of evicting: the only way to see the kernel say no.
+    bool tables_refuse = false;
+};
+
+using VerdictCounts = std::array<abi::verdict_count, abi::VERDICT_COUNT>;
+
+class Datapath {
+public:
+    explicit Datapath(const Settings& settings = {});
+    Datapath(const Datapath&) = delete;
+    Datapath& operator=(const Datapath&) = delete;
+    ~Datapath();
+
+    // Runs one packet; fails the test unless exactly one verdict counted exactly this packet.
+    Outcome run(Hook hook, const Frame& frame, int ifindex);
+    // The same without looking at the counters.
+    Outcome run_uncounted(Hook hook, const Frame& frame, int ifindex);
+    // The kernel's test runs take no skb that ends within the IP header, and no frame without an Ethernet header.
+    static std::size_t shortest_frame(Hook hook, const Frame& frame);
+    abi::sweep_result sweep();
+    VerdictCounts verdicts() const;
+
+    // The raw maps, for what the agent writes.
+    int map(const std::string& name) const { return maps_.at(name).get(); }
+    void update(const std::string& map, const void* key, const void* value);
+
+    std::optional<Flow> flow(const Tuple& tuple, Table table) const;
+    std::optional<Flow> flow(const Tuple& tuple) const;  // in either table
+    void write_flow(const Tuple& tuple, Table table, const Flow& flow);
+    void erase_flow(const Tuple& tuple);
+    // Makes a flow look as if its last packet came this many seconds ago.
+    void age_flow(const Tuple& tuple, std::uint64_t seconds);
+    std::size_t count_flows(int family, Table table) const;
+
+    // Its file descriptor; loads it when first asked.
+    int program(Hook hook);
+
+private:
+    struct Objects;
+    int flow_map(const Tuple& tuple, Table table) const;
+
+    Settings settings_;
+    std::map<std::string, maps::Fd> maps_;
+    std::unique_ptr<Objects> objects_;
+};
+
+std::string to_string(abi::verdict verdict);
+std::uint32_t now_ticks();
+
+}  // namespace weir::test
+
+namespace weir::abi {
+void PrintTo(verdict verdict, std::ostream* out);
+}

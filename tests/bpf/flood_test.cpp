@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// Floods larger than every table: established flows stay.
+#include "tests/bpf/case.hpp"
+
+namespace weir::test {
+namespace {
+
+class Flood : public DatapathTest {
+protected:
+    static constexpr int flood_size = 20'000;
+
+    static Settings small_tables() {
+        Settings settings;
+        settings.assured = settings.unassured = 1024;
+        // Enough ports for every entry of the small table and some.
+        settings.config.snat_port_min = 50000;
+        settings.config.snat_port_max = 65535;
+        return settings;
+    }
+
+    // First packets from sources that never answer.
+    void flood() {
+        for (int i = 0; i < flood_size; ++i) {
+            Endpoint from{places(small.family()).client, static_cast<std::uint16_t>(1024 + i)};
+            from.address.bytes[14] = static_cast<std::uint8_t>(i);
+            small.datapath.run_uncounted(GetParam().hook, small.packet(from, frontend, syn).frame(),
+                                         small.devices.uplink);
+        }
+    }
+
+    World small{GetParam(), small_tables()};
+};
+
+TEST_P(Flood, EstablishedFlowsStay) {
+    small.service().backends({remote, remote2}).frontend(frontend);
+    std::vector<std::pair<Endpoint, Tuple>> flows;
+    for (std::uint16_t i = 0; i < 100; ++i) {
+        Endpoint from{at.client, static_cast<std::uint16_t>(40000 + i)};
+        flows.emplace_back(from, small.establish(from, frontend));
+    }
+    flood();
+    EXPECT_EQ(small.datapath.count_flows(small.family(), Table::Assured), 200u);
+    EXPECT_LE(small.datapath.count_flows(small.family(), Table::Unassured), 1024u);
+    for (const auto& [from, there] : flows) {
+        Outcome out = small.arrive(small.packet(from, frontend));
+        EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
+        EXPECT_EQ(read(out.frame).tuple, there);
+        Outcome back = small.arrive(small.packet(there.destination, there.source));
+        EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD);
+        EXPECT_EQ(read(back.frame).tuple, small.tuple(frontend, from));
+    }
+}
+
+TEST_P(Flood, AConnectionCanBeMadeAfterwards) {
+    small.service().backends({remote}).frontend(frontend);
+    flood();
+    small.establish(client, frontend);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Flood, testing::ValuesIn(each_hook()), case_name);
+
+}  // namespace
+}  // namespace weir::test

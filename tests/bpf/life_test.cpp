@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// The life of a flow: retransmission, promotion, closing, tuple reuse, a backend that leaves.
+#include "tests/bpf/case.hpp"
+
+namespace weir::test {
+namespace {
+
+// What both protocols have in common.
+class Life : public DatapathTest {
+protected:
+    Tuple forward() const { return world.tuple(client, frontend); }
+    bool assured(const Tuple& tuple) const { return world.datapath.flow(tuple, Table::Assured).has_value(); }
+    bool unassured(const Tuple& tuple) const { return world.datapath.flow(tuple, Table::Unassured).has_value(); }
+};
+
+TEST_P(Life, OneDirectionNeverAssuresAFlow) {
+    world.service().backends({remote}).frontend(frontend);
+    for (int flags : {syn + 0, syn + 0, ack + 0, ack | psh}) world.arrive(world.packet(client, frontend, flags));
+    EXPECT_TRUE(unassured(forward()));
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Assured), 0u);
+}
+
+TEST_P(Life, AReplyAloneNeverAssuresAFlow) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(world.arrive(world.packet(client, frontend, syn)).frame).tuple;
+    for (int i = 0; i < 3; ++i) world.arrive(world.packet(there.destination, there.source, syn | ack));
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Assured), 0u);
+}
+
+TEST_P(Life, TheNextForwardPacketAfterAReplyAssuresBothDirections) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    EXPECT_TRUE(assured(forward()));
+    EXPECT_TRUE(assured(there.reversed()));
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u);
+    auto flow = world.datapath.flow(forward());
+    EXPECT_TRUE(flow->flow.flags & abi::FLOW_ASSURED);
+    EXPECT_EQ(flow->flow.packets, 2u) << "counts move with the flow";
+    Outcome back = world.arrive(world.packet(there.destination, there.source));
+    EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD);
+    EXPECT_EQ(read(back.frame).tuple, forward().reversed());
+}
+
+TEST_P(Life, PodsFlowsAreAssuredToo) {
+    Endpoint client_pod{at.pod2, 40000};
+    world.service().backends({remote}).frontend(frontend);
+    world.leave_pod(world.packet(client_pod, frontend, syn));
+    world.egress(world.packet(remote, client_pod, syn | ack));
+    EXPECT_EQ(world.leave_pod(world.packet(client_pod, frontend, ack)).frame,
+              world.packet(client_pod, remote, ack).frame());
+    EXPECT_TRUE(assured(world.tuple(client_pod, frontend)));
+    EXPECT_TRUE(assured(world.tuple(remote, client_pod)));
+    EXPECT_EQ(world.egress(world.packet(remote, client_pod)).frame, world.packet(frontend, client_pod).frame());
+}
+
+TEST_P(Life, ARemovedBackendKeepsItsEstablishedFlow) {
+    auto service = world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    world.tables.set_in_use(service.ids()[0], false);
+    service.backends({remote2});
+    EXPECT_EQ(read(world.arrive(world.packet(client, frontend, ack)).frame).tuple, there);
+    EXPECT_EQ(read(world.arrive(world.packet({at.client, 40001}, frontend, syn)).frame).tuple.destination, remote2);
+}
+
+INSTANTIATE_TEST_SUITE_P(, Life, testing::ValuesIn(each_hook()), case_name);
+
+// What TCP's flags say.
+class TcpLife : public Life {
+protected:
+    std::uint32_t flags(const Tuple& tuple) const {
+        auto flow = world.datapath.flow(tuple);
+        return flow ? flow->flow.flags : 0;
+    }
+    Outcome send(int tcp_flags) { return world.arrive(world.packet(client, frontend, tcp_flags)); }
+    Outcome answer(const Tuple& there, int tcp_flags) {
+        return world.arrive(world.packet(there.destination, there.source, tcp_flags));
+    }
+};
+
+TEST_P(TcpLife, ASynRetransmissionKeepsBackendAndPort) {
+    auto service = world.service().backends({remote, remote2}).frontend(frontend);
+    Outcome first = send(syn);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(send(syn).frame, first.frame);
+    // Also after the choice would be another one.
+    service.backends({remote2, remote});
+    EXPECT_EQ(send(syn).frame, first.frame);
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 2u);
+}
+
+TEST_P(TcpLife, ASynAfterASynAckAssuresNothing) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(send(syn).frame).tuple;
+    answer(there, syn | ack);
+    send(syn);
+    EXPECT_FALSE(assured(forward()));
+    send(rst);
+    EXPECT_FALSE(assured(forward()));
+}
+
+TEST_P(TcpLife, OneFinDoesNotClose) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    send(fin | ack);
+    send(fin | ack);
+    EXPECT_FALSE(flags(forward()) & abi::FLOW_CLOSING);
+    EXPECT_TRUE(flags(forward()) & abi::FLOW_FIN);
+    EXPECT_TRUE(flags(there.reversed()) & abi::FLOW_PEER_FIN);
+    EXPECT_EQ(answer(there, ack).verdict, abi::VERDICT_REPLY_FORWARD) << "the half-open connection goes on";
+}
+
+TEST_P(TcpLife, FinsOfBothDirectionsClose) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    answer(there, fin | ack);
+    EXPECT_FALSE(flags(forward()) & abi::FLOW_CLOSING);
+    EXPECT_EQ(send(fin | ack).verdict, abi::VERDICT_FORWARD);
+    EXPECT_TRUE(flags(forward()) & abi::FLOW_CLOSING);
+    EXPECT_TRUE(flags(there.reversed()) & abi::FLOW_CLOSING);
+    EXPECT_EQ(answer(there, ack).verdict, abi::VERDICT_REPLY_FORWARD) << "the last ACK still arrives";
+}
+
+TEST_P(TcpLife, ARstOfEitherDirectionCloses) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    EXPECT_EQ(answer(there, rst | ack).verdict, abi::VERDICT_REPLY_FORWARD) << "the RST itself is delivered";
+    EXPECT_TRUE(flags(forward()) & abi::FLOW_CLOSING);
+    EXPECT_TRUE(flags(there.reversed()) & abi::FLOW_CLOSING);
+    client.port = 40001;
+    there = world.establish(client, frontend);
+    EXPECT_EQ(send(rst).verdict, abi::VERDICT_FORWARD);
+    EXPECT_TRUE(flags(forward()) & abi::FLOW_CLOSING);
+    EXPECT_TRUE(flags(there.reversed()) & abi::FLOW_CLOSING);
+}
+
+TEST_P(TcpLife, ASynOnAnEstablishedFlowIsNothingNew) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    EXPECT_EQ(read(send(syn).frame).tuple, there);
+    EXPECT_TRUE(assured(forward()));
+}
+
+TEST_P(TcpLife, ASynOnAClosingFlowStartsAfresh) {
+    auto service = world.service().backends({remote}).frontend(frontend);
+    for (bool by_rst : {false, true}) {
+        service.backends({remote});
+        Tuple old = world.establish(client, frontend);
+        if (by_rst) {
+            send(rst);
+        } else {
+            send(fin | ack);
+            answer(old, fin | ack);
+        }
+        service.backends({remote2});
+        Outcome out = send(syn);
+        EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
+        EXPECT_EQ(read(out.frame).tuple.destination, remote2) << "chosen anew";
+        EXPECT_TRUE(unassured(forward()));
+        EXPECT_FALSE(assured(forward()));
+        EXPECT_FALSE(flags(forward()) & abi::FLOW_CLOSING);
+        EXPECT_FALSE(world.datapath.flow(old.reversed())) << "the old reply direction is gone";
+        send(rst);
+    }
+}
+
+TEST_P(TcpLife, ASynWhoseBackendHasLeftGetsAnotherOne) {
+    auto service = world.service().backends({remote}).frontend(frontend);
+    std::uint32_t gone = service.ids()[0];
+    Tuple old = read(send(syn).frame).tuple;
+    service.backends({remote2});
+    world.tables.set_in_use(gone, false);
+    Tuple there = read(send(syn).frame).tuple;
+    EXPECT_EQ(there.destination, remote2);
+    EXPECT_FALSE(world.datapath.flow(old.reversed()));
+    EXPECT_EQ(read(answer(there, syn | ack).frame).tuple, forward().reversed());
+}
+
+TEST_P(TcpLife, ABackendsIdGivenToAnotherOneDoesNotKeepTheFlow) {
+    auto service = world.service().backends({remote}).frontend(frontend);
+    send(syn);
+    // The same port, another address, the same id: as an agent that restarted might do.
+    std::uint32_t id = service.ids()[0];
+    abi::backend another{.address = remote2.address,
+                         .port_be = htons(remote2.port),
+                         .protocol = world.protocol(),
+                         .flags = abi::BACKEND_IN_USE,
+                         .service_id = 1};
+    world.datapath.update("backends", &id, &another);
+    EXPECT_EQ(read(send(syn).frame).tuple.destination, remote2);
+}
+
+TEST_P(TcpLife, ASynRestoresAReplyDirectionThatWasEvicted) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(send(syn).frame).tuple;
+    world.datapath.erase_flow(there.reversed());
+    EXPECT_EQ(read(send(syn).frame).tuple, there);
+    Outcome back = answer(there, syn | ack);
+    EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD) << "or else the client can never connect from this port";
+}
+
+TEST_P(TcpLife, AFlowIsNotAssuredWithoutItsReplyDirection) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(send(syn).frame).tuple;
+    answer(there, syn | ack);
+    world.datapath.erase_flow(there.reversed());
+    EXPECT_EQ(read(send(ack).frame).tuple, there);
+    EXPECT_EQ(answer(there, ack).verdict, abi::VERDICT_REPLY_FORWARD);
+}
+
+INSTANTIATE_TEST_SUITE_P(, TcpLife, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every reason to drop, each under its name.
+#include "tests/bpf/case.hpp"
+
+namespace weir::test {
+namespace {
+
+class Refuse : public DatapathTest {
+protected:
+    void drops(const Packet& packet, abi::verdict verdict) {
+        Outcome out = world.arrive(packet);
+        EXPECT_EQ(out.verdict, verdict);
+        EXPECT_EQ(out.action, world.drop());
+    }
+    std::size_t flows() const {
+        return world.datapath.count_flows(world.family(), Table::Unassured) +
+               world.datapath.count_flows(world.family(), Table::Assured);
+    }
+};
+
+TEST_P(Refuse, NoBackendAnywhere) {
+    world.service().frontend(frontend, {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT});
+    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_NO_BACKEND);
+    Outcome pod = world.leave_pod(world.packet({at.pod2, 40000}, frontend, syn));
+    EXPECT_EQ(pod.verdict, abi::VERDICT_DROP_NO_BACKEND);
+    EXPECT_EQ(pod.action, tc_shot);
+    EXPECT_EQ(flows(), 0u);
+}
+
+TEST_P(Refuse, NoLocalBackendForOneScopeLeavesTheOtherAlone) {
+    world.service().backends({remote}).frontend(frontend, {.external = abi::SCOPE_NO_LOCAL});
+    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_NO_LOCAL_BACKEND);
+    EXPECT_EQ(flows(), 0u);
+    EXPECT_EQ(world.leave_pod(world.packet({at.pod2, 40000}, frontend, syn)).verdict, abi::VERDICT_DELIVER);
+}
+
+TEST_P(Refuse, AClusterIpIsClosedToTheOutside) {
+    world.service().backends({remote}).frontend(frontend, {.external = abi::SCOPE_CLOSED});
+    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_CLOSED_FRONTEND);
+    EXPECT_EQ(flows(), 0u);
+    EXPECT_EQ(world.leave_pod(world.packet({at.pod2, 40000}, frontend, syn)).verdict, abi::VERDICT_DELIVER);
+}
+
+TEST_P(Refuse, ATtlThatIsUsedUp) {
+    world.service().backends({remote}).frontend(frontend);
+    drops(world.packet(client, frontend, syn).ttl(1), abi::VERDICT_DROP_TTL);
+    drops(world.packet(client, frontend, syn).ttl(0), abi::VERDICT_DROP_TTL);
+    Outcome out = world.arrive(world.packet(client, frontend, syn).ttl(2));
+    EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
+    EXPECT_EQ(read(out.frame).ttl, 1);
+    drops(world.packet(remote, read(out.frame).tuple.source, syn | ack).ttl(1), abi::VERDICT_DROP_TTL);
+}
+
+TEST_P(Refuse, TheHostStackLooksAtTheTtlOfWhatItIsGiven) {
+    world.service().backends({pod}).frontend(frontend);
+    Outcome out = world.datapath.run(Hook::UplinkIngress, world.packet(client, frontend, syn).ttl(1).frame(),
+                                     world.devices.uplink);
+    EXPECT_EQ(out.verdict, abi::VERDICT_DELIVER);
+    EXPECT_EQ(read(out.frame).ttl, 1);
+}
+
+TEST_P(Refuse, AWayOutWithoutASourceAddress) {
+    Node::describe_device(world.datapath, world.devices.uplink, abi::DEVICE_UPLINK | abi::DEVICE_XDP_XMIT, {}, {});
+    world.service().backends({remote}).frontend(frontend);
+    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_NO_SNAT_ADDRESS);
+    EXPECT_EQ(flows(), 0u);
+}
+
+TEST_P(Refuse, ARouteThatHasGoneForAKnownFlow) {
+    world.service().backends({remote}).frontend(frontend);
+    world.arrive(world.packet(client, frontend, syn));
+    std::string prefix = world.family() == 4 ? "10.244.2.5/32" : "2001:db8:1:2::5/128";
+    Node::ip("route add blackhole " + prefix);
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, ack)).verdict, abi::VERDICT_FORWARD)
+        << "the cached next hop is valid until the agent says otherwise";
+    world.tables.bump_route_generation();
+    drops(world.packet(client, frontend, ack), abi::VERDICT_DROP_NO_ROUTE);
+    Node::ip("route del blackhole " + prefix);
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, ack)).verdict, abi::VERDICT_FORWARD);
+}
+
+TEST_P(Refuse, ASlotThatNamesABackendThatIsGone) {
+    auto service = world.service().backends({remote}).frontend(frontend);
+    world.tables.set_in_use(service.ids()[0], false);
+    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_STALE_BACKEND);
+    world.service().slots({abi::BACKEND_NONE}).frontend({at.vip2, 80});
+    world.service().slots({1'000'000}).frontend({at.vip2, 81});
+    drops(world.packet(client, {at.vip2, 80}, syn), abi::VERDICT_DROP_STALE_BACKEND);
+    drops(world.packet(client, {at.vip2, 81}, syn), abi::VERDICT_DROP_STALE_BACKEND);
+    EXPECT_EQ(flows(), 0u);
+}
+
+TEST_P(Refuse, AFlowTableThatIsFull) {
+    Settings settings;
+    settings.unassured = 2;
+    settings.tables_refuse = true;
+    World world(GetParam(), settings);
+    world.service().backends({remote}).frontend(frontend);
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, syn)).verdict, abi::VERDICT_FORWARD);
+    Outcome out = world.arrive(world.packet({at.client, 40001}, frontend, syn));
+    EXPECT_EQ(out.verdict, abi::VERDICT_DROP_TABLE);
+    EXPECT_EQ(out.action, world.drop());
+}
+
+TEST_P(Refuse, AFlowTableWithRoomForOneDirectionLeavesNoHalfFlow) {
+    Settings settings;
+    settings.unassured = 1;
+    settings.tables_refuse = true;
+    World world(GetParam(), settings);
+    world.service().backends({remote}).frontend(frontend);
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, syn)).verdict, abi::VERDICT_DROP_TABLE);
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u)
+        << "the claimed source port is given back";
+}
+
+INSTANTIATE_TEST_SUITE_P(, Refuse, testing::ValuesIn(each_hook()), case_name);
+
+class RefuseTcp : public Refuse {};
+
+TEST_P(RefuseTcp, AStrayRstMakesNoFlow) {
+    world.service().backends({remote}).frontend(frontend);
+    drops(world.packet(client, frontend, rst), abi::VERDICT_DROP_STRAY_RST);
+    drops(world.packet(client, frontend, rst | ack), abi::VERDICT_DROP_STRAY_RST);
+    EXPECT_EQ(flows(), 0u);
+}
+
+INSTANTIATE_TEST_SUITE_P(, RefuseTcp, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
+
+// The kernel's route lookup knows the packet's length in tc alone.
+class RefuseTc : public Refuse {};
+
+TEST_P(RefuseTc, APacketLargerThanTheWayOut) {
+    world.service().backends({{at.across, 8080}}).frontend(frontend);
+    Node::ip("link set other mtu 1300");
+    drops(world.packet(client, frontend, ack).payload(1350), abi::VERDICT_DROP_TOO_BIG);
+    Node::ip("link set other mtu 1500");
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, ack).payload(1350)).verdict, abi::VERDICT_FORWARD);
+}
+
+INSTANTIATE_TEST_SUITE_P(, RefuseTc, testing::ValuesIn(only(each_hook(), is_tc)), case_name);
+
+}  // namespace
+}  // namespace weir::test

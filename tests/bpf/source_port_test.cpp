@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which source port does a flow get, what if it is taken, and what if none is left?
+#include <set>
+
+#include "tests/bpf/case.hpp"
+
+namespace weir::test {
+namespace {
+
+Settings port_range(std::uint16_t first, std::uint16_t last) {
+    Settings settings;
+    settings.config.snat_port_min = first;
+    settings.config.snat_port_max = last;
+    return settings;
+}
+
+class SourcePort : public DatapathTest {};
+
+TEST_P(SourcePort, ARangeOfOnePortServesOneFlowAndCountsTheOthers) {
+    World world(GetParam(), port_range(61000, 61000));
+    world.service().backends({remote}).frontend(frontend);
+    Outcome first = world.arrive(world.packet(client, frontend, syn));
+    EXPECT_EQ(read(first.frame).tuple.source, (Endpoint{at.node, 61000}));
+    Outcome second = world.arrive(world.packet({at.client, 40001}, frontend, syn));
+    EXPECT_EQ(second.verdict, abi::VERDICT_DROP_NO_SNAT_PORT);
+    EXPECT_EQ(second.action, world.drop());
+    EXPECT_FALSE(world.datapath.flow(world.tuple({at.client, 40001}, frontend)));
+    EXPECT_EQ(world.arrive(world.packet(client, frontend, ack)).verdict, abi::VERDICT_FORWARD);
+}
+
+TEST_P(SourcePort, ATakenPortIsLeftToItsFlow) {
+    // As many flows as ports: nearly all of them collide with one before.
+    World world(GetParam(), port_range(61000, 61015));
+    world.service().backends({remote}).frontend(frontend);
+    std::set<std::uint16_t> ports;
+    for (std::uint16_t i = 0; i < 16; ++i) {
+        Endpoint from{at.client, static_cast<std::uint16_t>(40000 + i)};
+        Outcome out = world.arrive(world.packet(from, frontend, syn));
+        ASSERT_EQ(out.verdict, abi::VERDICT_FORWARD) << i;
+        ports.insert(read(out.frame).tuple.source.port);
+        // The reply finds its own client.
+        Outcome back = world.arrive(turned_around(out.frame));
+        EXPECT_EQ(read(back.frame).tuple, world.tuple(frontend, from));
+    }
+    EXPECT_EQ(ports.size(), 16u);
+    EXPECT_EQ(*ports.begin(), 61000);
+    EXPECT_EQ(*ports.rbegin(), 61015);
+    EXPECT_EQ(world.arrive(world.packet({at.client, 50000}, frontend, syn)).verdict, abi::VERDICT_DROP_NO_SNAT_PORT);
+}
+
+TEST_P(SourcePort, OnePortServesManyBackends) {
+    World world(GetParam(), port_range(61000, 61000));
+    for (std::uint16_t i = 0; i < 8; ++i) {
+        Endpoint backend{at.remote, static_cast<std::uint16_t>(8080 + i)};
+        Endpoint vip{at.vip, static_cast<std::uint16_t>(80 + i)};
+        world.service().backends({backend}).frontend(vip);
+        EXPECT_EQ(read(world.arrive(world.packet(client, vip, syn)).frame).tuple,
+                  world.tuple({at.node, 61000}, backend));
+    }
+}
+
+TEST_P(SourcePort, TheHighestPortIsPartOfTheRange) {
+    World world(GetParam(), port_range(65535, 65535));
+    world.service().backends({remote}).frontend(frontend);
+    EXPECT_EQ(read(world.arrive(world.packet(client, frontend, syn)).frame).tuple.source.port, 65535);
+}
+
+TEST_P(SourcePort, PortsSpreadOverTheRange) {
+    world.service().backends({remote}).frontend(frontend);
+    int lower_half = 0;
+    for (std::uint16_t i = 0; i < 400; ++i) {
+        Outcome out = world.arrive(world.packet({at.client, static_cast<std::uint16_t>(20000 + i)}, frontend, syn));
+        lower_half += read(out.frame).tuple.source.port < 61500;
+    }
+    EXPECT_NEAR(lower_half, 200, 50);  // five standard deviations
+}
+
+TEST_P(SourcePort, TwoFrontendsToOneBackendFromOnePortGetTwoPorts) {
+    Endpoint frontend2{at.vip2, 80};
+    world.service().backends({remote}).frontend(frontend).frontend(frontend2);
+    Tuple first = world.establish(client, frontend);
+    Tuple second = world.establish(client, frontend2);
+    EXPECT_NE(first.source, second.source);
+    EXPECT_EQ(read(world.arrive(world.packet(remote, first.source)).frame).tuple, world.tuple(frontend, client));
+    EXPECT_EQ(read(world.arrive(world.packet(remote, second.source)).frame).tuple, world.tuple(frontend2, client));
+}
+
+TEST_P(SourcePort, AForwardEntryThatWasEvictedIsRecoveredWithItsPort) {
+    // Others take the ports around it, so that only the claim itself can tell.
+    World world(GetParam(), port_range(61000, 61015));
+    world.service().backends({remote}).frontend(frontend);
+    for (std::uint16_t i = 0; i < 8; ++i)
+        world.arrive(world.packet({at.other_client, static_cast<std::uint16_t>(30000 + i)}, frontend, syn));
+    Tuple before = read(world.arrive(world.packet(client, frontend, syn)).frame).tuple;
+    world.datapath.erase_flow(world.tuple(client, frontend));
+    Outcome again = world.arrive(world.packet(client, frontend, syn));
+    EXPECT_EQ(again.verdict, abi::VERDICT_FORWARD);
+    EXPECT_EQ(read(again.frame).tuple, before);
+    // The same for an established flow, in the middle of the connection.
+    before = world.establish({at.client, 41000}, frontend);
+    world.datapath.erase_flow(world.tuple({at.client, 41000}, frontend));
+    for (int i = 0; i < 2; ++i)
+        EXPECT_EQ(read(world.arrive(world.packet({at.client, 41000}, frontend, ack)).frame).tuple, before);
+    EXPECT_TRUE(world.datapath.flow(world.tuple({at.client, 41000}, frontend), Table::Assured))
+        << "a recovered flow is as assured as its reply direction is";
+}
+
+INSTANTIATE_TEST_SUITE_P(, SourcePort, testing::ValuesIn(each_hook()), case_name);
+
+}  // namespace
+}  // namespace weir::test

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// Services in one expression: tables.service(IPPROTO_TCP).backends({a, b}).frontend(vip).
+#pragma once
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "tests/bpf/datapath.hpp"
+
+namespace weir::test {
+
+class Tables;
+
+// What each scope of a frontend is offered.
+struct Scopes {
+    abi::scope_action cluster = abi::SCOPE_BALANCE;
+    abi::scope_action external = abi::SCOPE_BALANCE;
+};
+
+class Service {
+public:
+    Service& backends(const std::vector<Endpoint>& endpoints);
+    Service& frontend(const Endpoint& endpoint, Scopes scopes = {});
+    // Slots of the given ids, whatever they are: for what an agent should never write.
+    Service& slots(const std::vector<std::uint32_t>& ids);
+    const std::vector<std::uint32_t>& ids() const { return ids_; }
+
+private:
+    friend class Tables;
+    Service(Tables& tables, std::uint8_t protocol, std::uint32_t id) : tables_(&tables), protocol_(protocol), id_(id) {}
+
+    Tables* tables_;
+    std::uint8_t protocol_;
+    std::uint32_t id_;
+    std::vector<std::uint32_t> ids_;
+    abi::slot_range range_{};
+    std::vector<std::pair<Endpoint, Scopes>> frontends_;
+};
+
+class Tables {
+public:
+    explicit Tables(Datapath& datapath) : datapath_(&datapath) {}
+    Service service(std::uint8_t protocol) { return {*this, protocol, next_service_++}; }
+    // The backend takes no new connections any more; or does again.
+    void set_in_use(std::uint32_t backend_id, bool in_use);
+    void bump_route_generation();
+
+private:
+    friend class Service;
+    std::uint32_t add_backend(const Endpoint& endpoint, std::uint8_t protocol, std::uint32_t service_id);
+    abi::slot_range add_range(const std::vector<std::uint32_t>& ids);
+
+    Datapath* datapath_;
+    std::uint32_t next_service_ = 1, next_backend_ = 1, next_line_ = 0;
+};
+
+}  // namespace weir::test

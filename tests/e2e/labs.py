@@ -1,0 +1,38 @@
+# SPDX-License-Identifier: Apache-2.0
+"""In which worlds must a behaviour hold? Labs by name, and what every one of them holds at the start of a test file."""
+
+from __future__ import annotations
+
+from tests.lab import Lab, objects
+
+# Each CNI's way of connecting pods with weir's defaults (on veth uplinks: tc alone), and each way for packets to meet
+# weir: native and generic XDP before tc, clsact instead of tcx, strict reverse path filters.
+KINDS: dict[str, dict] = {
+    "routed": {"pods": "routed"},
+    "bridged": {"pods": "bridged"},
+    "overlay": {"pods": "bridged", "overlay": True},
+    "strict-rp-filter": {"pods": "routed", "rp_filter": 1},
+    "xdp-native": {"pods": "routed", "config": {"datapath": {"xdp": "native"}}},
+    "xdp-native-overlay": {"pods": "bridged", "overlay": True, "config": {"datapath": {"xdp": "native"}}},
+    "xdp-generic": {"pods": "routed", "config": {"datapath": {"xdp": "generic"}}},
+    "xdp-off": {"pods": "routed", "config": {"datapath": {"xdp": "off"}}},
+    "clsact": {"pods": "routed", "config": {"datapath": {"tc": "clsact"}}},
+}
+
+LOCAL, REMOTE = "local", "remote"
+FAMILIES = (4, 6)
+PROTOCOLS = ("TCP", "UDP")
+
+
+def service_of(place: str, family: int) -> str:
+    return f"{place}-v{family}"
+
+
+def furnish(lab: Lab) -> None:
+    """On node1 a client pod `visitor`; behind each Service one pod, on node1 (local) or on node2 (remote)."""
+    lab.deploy([
+        objects.pod("visitor", "node1"),
+        objects.deployment(LOCAL, node="node1"),
+        objects.deployment(REMOTE, node="node2"),
+        *(objects.service(service_of(place, family), place, family, kind="LoadBalancer")
+          for place in (LOCAL, REMOTE) for family in FAMILIES)])

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How does the lab wait? By asking again until it is so, up to a deadline that only a failure meets."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from .errors import LabError
+
+T = TypeVar("T")
+
+# Generous: machines that run tests are often busy.
+DEADLINE = 30.0
+INTERVAL = 0.02
+
+
+def wait_until(condition: Callable[[], T], what: str | Callable[[], str], deadline: float = DEADLINE) -> T:
+    """The first true answer of condition."""
+    end = time.monotonic() + deadline
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise LabError(f"not within {deadline:.0f} s: {what() if callable(what) else what}")
+        time.sleep(INTERVAL)
