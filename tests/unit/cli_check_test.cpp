@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: Apache-2.0
+// Given these facts about a host: what does `weir check` say, and can weir run?
+#include "loader/cli/check.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+namespace weir::cli {
+namespace {
+
+using State = Finding::State;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+
+HostFacts healthy() {
+    HostFacts facts;
+    facts.kernel_release = "6.12.9-amd64";
+    facts.capabilities = ~std::uint64_t{0};
+    facts.btf = true;
+    facts.jit = 1;
+    facts.cgroup2 = "/sys/fs/cgroup";
+    facts.tcx = datapath::Answer::yes;
+    facts.forwarding4 = 1;
+    facts.forwarding6 = 1;
+    facts.local_ports = PortRange{32768, 60999};
+    facts.memory = 16ull << 30;
+    facts.memory_needed = 512ull << 20;
+    facts.uplinks = {{.name = "eth0", .kind = "", .xdp = datapath::Answer::yes, .rp_filter = 0}};
+    return facts;
+}
+
+std::vector<Finding> judged(const HostFacts& facts) {
+    return judge(facts, default_config());
+}
+
+Finding finding(const std::vector<Finding>& findings, const std::string& name) {
+    auto found = std::ranges::find(findings, name, &Finding::name);
+    return found == findings.end() ? Finding{} : *found;
+}
+
+TEST(Check, AHealthyHostHasNothingToDo) {
+    auto findings = judged(healthy());
+    EXPECT_TRUE(can_run(findings));
+    for (const auto& finding : findings) {
+        EXPECT_EQ(finding.state, State::ok) << finding.name << ": " << finding.detail;
+        EXPECT_THAT(finding.remedy, IsEmpty());
+        EXPECT_THAT(finding.detail, Not(IsEmpty()));
+    }
+}
+
+TEST(Check, KernelVersions) {
+    auto state = [](const std::string& release) {
+        auto facts = healthy();
+        facts.kernel_release = release;
+        return finding(judged(facts), "kernel").state;
+    };
+    EXPECT_EQ(state("6.1.0-13-amd64"), State::ok);
+    EXPECT_EQ(state("10.0"), State::ok);
+    EXPECT_EQ(state("5.15.0"), State::missing);
+    EXPECT_EQ(state("6.0.9"), State::missing);
+    EXPECT_EQ(state(""), State::missing);
+}
+
+TEST(Check, SaysWhichRightsAreMissing) {
+    auto facts = healthy();
+    facts.capabilities = 0;
+    auto rights = finding(judged(facts), "rights");
+    EXPECT_EQ(rights.state, State::missing);
+    EXPECT_THAT(rights.detail, HasSubstr("CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN"));
+    facts.capabilities = 1ull << 21;  // CAP_SYS_ADMIN
+    EXPECT_THAT(finding(judged(facts), "rights").detail, HasSubstr("lacks CAP_NET_ADMIN"));
+    facts.capabilities = 1ull << 12 | 1ull << 38 | 1ull << 39;  // CAP_NET_ADMIN, CAP_PERFMON, CAP_BPF
+    EXPECT_EQ(finding(judged(facts), "rights").state, State::ok);
+}
+
+TEST(Check, ABpffsCanBeMountedWithTheRightToDoSo) {
+    auto facts = healthy();
+    facts.bpffs = BpffsState::mountable;
+    EXPECT_EQ(finding(judged(facts), "bpffs").state, State::note);
+    facts.capabilities = 0;
+    EXPECT_EQ(finding(judged(facts), "bpffs").state, State::missing);
+    facts = healthy();
+    facts.bpffs = BpffsState::elsewhere;
+    EXPECT_EQ(finding(judged(facts), "bpffs").state, State::missing);
+}
+
+TEST(Check, WithoutTcxClsactServesUnlessTcxIsAsked) {
+    auto facts = healthy();
+    facts.tcx = datapath::Answer::no;
+    EXPECT_EQ(finding(judged(facts), "tcx").state, State::ok);
+    auto config = default_config();
+    config.datapath.tc = datapath::TcMode::tcx;
+    EXPECT_EQ(finding(judge(facts, config), "tcx").state, State::missing);
+}
+
+TEST(Check, SnatPortsThatTheNodeUsesToo) {
+    auto facts = healthy();
+    facts.local_ports = PortRange{32768, 61099};
+    auto found = finding(judged(facts), "snat-ports");
+    EXPECT_EQ(found.state, State::note);
+    EXPECT_THAT(found.detail, HasSubstr("100 of 61000-65535"));
+    facts.reserved_ports = {{8080, 8080}, {61000, 61099}};
+    EXPECT_EQ(finding(judged(facts), "snat-ports").state, State::ok);
+    facts.reserved_ports = {{61050, 61099}};
+    EXPECT_THAT(finding(judged(facts), "snat-ports").detail, HasSubstr("50 of"));
+}
+
+TEST(Check, MemoryForTheMaps) {
+    auto facts = healthy();
+    facts.memory = 1ull << 30;
+    EXPECT_EQ(finding(judged(facts), "memory").state, State::note);
+    facts.memory = 256ull << 20;
+    EXPECT_EQ(finding(judged(facts), "memory").state, State::missing);
+}
+
+TEST(Check, NotesComeWithARemedyAndStopNothing) {
+    auto facts = healthy();
+    facts.btf = false;
+    facts.jit = 0;
+    facts.cgroup2 = "";
+    facts.forwarding4 = 0;
+    facts.forwarding6 = 0;
+    facts.uplinks[0].rp_filter = 1;
+    facts.missing_uplinks = {"eth9"};
+    auto findings = judged(facts);
+    EXPECT_TRUE(can_run(findings));
+    EXPECT_EQ(std::ranges::count(findings, State::note, &Finding::state), 7);
+    for (const auto& finding : findings) EXPECT_EQ(finding.remedy.empty(), finding.state == State::ok) << finding.name;
+}
+
+TEST(Check, NativeXdpThatTheDriverLacks) {
+    auto facts = healthy();
+    facts.uplinks[0].xdp = datapath::Answer::no;
+    auto config = default_config();
+    EXPECT_THAT(finding(judge(facts, config), "xdp").detail, HasSubstr("through tc"));
+    config.datapath.xdp = datapath::XdpMode::native;
+    EXPECT_EQ(finding(judge(facts, config), "xdp").state, State::note);
+    config.datapath.xdp = datapath::XdpMode::off;
+    EXPECT_EQ(finding(judge(facts, config), "xdp").name, "");
+}
+
+TEST(Check, TableIsOneLineEach) {
+    EXPECT_EQ(check_table({{"kernel", State::ok, "Linux 6.1", ""}, {"bpffs", State::missing, "none", "mount one"}}),
+              "STATE    WHAT    FOUND\n"
+              "ok       kernel  Linux 6.1\n"
+              "missing  bpffs   none; mount one\n");
+}
+
+TEST(Check, Json) {
+    EXPECT_EQ(
+        boost::json::serialize(check_json({{"bpffs", State::missing, "none", "mount one"}})),
+        R"({"canRun":false,"findings":[{"name":"bpffs","state":"missing","detail":"none","remedy":"mount one"}]})");
+}
+
+TEST(Check, PortLists) {
+    EXPECT_THAT(parse_port_list("\n"), IsEmpty());
+    EXPECT_THAT(parse_port_list("8080,9000-9010\n"),
+                testing::ElementsAre(PortRange{8080, 8080}, PortRange{9000, 9010}));
+}
+
+TEST(Check, CgroupHierarchies) {
+    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n"), "/sys/fs/cgroup");
+    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
+                           "36 35 0:31 / /sys/fs/cgroup/cpu rw shared:9 - cgroup cgroup rw,cpu\n"
+                           "37 35 0:32 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 none rw\n"),
+              "/sys/fs/cgroup/unified");
+    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"), "");
+}
+
+}  // namespace
+}  // namespace weir::cli

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: Apache-2.0
+// Maps in memory that a layout is written to, with the checks that a datapath would need.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+#include <map>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "tests/unit/plan_fixture.hpp"
+
+namespace weir::plan::test {
+
+inline ServicePlan plan_of(const std::string& name, const std::vector<std::string>& addresses,
+                           const std::string& frontend = "10.96.0.1", std::uint16_t number = 80,
+                           const std::string& port_name = "http") {
+    ServicePlan out;
+    out.service = {.name_space = "ns", .name = name};
+    ServicePortPlan port;
+    port.name = "ns/" + name + ":" + port_name;
+    Frontend f{.kind = abi::FRONTEND_CLUSTER_IP,
+               .address = address(frontend),
+               .port = number,
+               .cluster = {.action = abi::SCOPE_REJECT},
+               .external = {.action = abi::SCOPE_CLOSED}};
+    if (!addresses.empty()) {
+        port.sets = {backends(addresses)};
+        f.cluster = {.action = abi::SCOPE_BALANCE, .set = 0};
+    }
+    port.frontends = {f};
+    out.ports = {port};
+    return out;
+}
+
+inline ServicePlan gone(const std::string& name) {
+    ServicePlan out;
+    out.service = {.name_space = "ns", .name = name};
+    return out;
+}
+
+class Kernel {
+public:
+    explicit Kernel(Capacity capacity) : capacity_(capacity), layout_(capacity), slots_(capacity.slot_lines) {}
+
+    Layout& layout() { return layout_; }
+
+    MapChanges update(const ServicePlan& plan, std::vector<model::Problem>* problems = nullptr) {
+        MapChanges changes;
+        auto said = layout_.update(plan, changes);
+        if (problems)
+            *problems = said;
+        else
+            EXPECT_TRUE(said.empty()) << text(said);
+        apply(changes);
+        return changes;
+    }
+
+    // Writes in the order that MapChanges promises; after every step of it the state must be valid.
+    void apply(const MapChanges& changes) {
+        for (const auto& [id, entry] : changes.backends_on) {
+            ASSERT_TRUE(id > 0 && id < capacity_.backends);
+            backends_[id] = entry;
+        }
+        for (const auto& [id, name] : changes.services_on) services_[id] = name;
+        auto read = lines_in_use();
+        for (const auto& [line, value] : changes.slots) {
+            ASSERT_FALSE(read.contains(line)) << "line " << line << " is rewritten while a frontend points at it";
+            slots_.at(line) = value;
+        }
+        check();
+        for (const auto& [key, value] : changes.frontends_on) {
+            frontends_[key] = value;
+            ASSERT_LE(frontends_.size(), capacity_.frontends);
+        }
+        check();
+        for (const auto& key : changes.frontends_off) frontends_.erase(key);
+        for (auto id : changes.services_off) services_.erase(id);
+        for (auto id : changes.backends_off) backends_.erase(id);
+        check();
+    }
+
+    MapContents contents() const {
+        return {.backends = {backends_.begin(), backends_.end()},
+                .services = {services_.begin(), services_.end()},
+                .frontends = {frontends_.begin(), frontends_.end()},
+                .slots = slots_};
+    }
+
+    // The agent goes, and another comes.
+    MapChanges restart(const MapContents& contents, const std::vector<ServicePlan>& plans) {
+        layout_ = Layout(capacity_);
+        layout_.adopt(contents);
+        MapChanges changes;
+        for (const auto& plan : plans) layout_.update(plan, changes);
+        apply(changes);
+        auto last = layout_.finish_adoption();
+        apply(last);
+        changes.frontends_off.insert(changes.frontends_off.end(), last.frontends_off.begin(), last.frontends_off.end());
+        changes.services_off.insert(changes.services_off.end(), last.services_off.begin(), last.services_off.end());
+        changes.backends_off.insert(changes.backends_off.end(), last.backends_off.begin(), last.backends_off.end());
+        return changes;
+    }
+    void load(const MapContents& contents) {
+        backends_ = {contents.backends.begin(), contents.backends.end()};
+        services_ = {contents.services.begin(), contents.services.end()};
+        frontends_ = {contents.frontends.begin(), contents.frontends.end()};
+        slots_ = contents.slots;
+    }
+    void expect_valid(bool on) { checked_ = on; }
+
+    abi::frontend frontend(const std::string& text, std::uint16_t port = 80) const {
+        auto found = frontends_.find(frontend_key(address(text), port, model::Protocol::tcp));
+        return found == frontends_.end() ? abi::frontend{} : found->second;
+    }
+    // Those that scope cluster reaches.
+    std::string backends_of(const std::string& frontend_address, std::uint16_t port = 80) const {
+        BackendSet out;
+        auto range = frontend(frontend_address, port).cluster;
+        for (auto slot = range.offset; slot < range.offset + range.length; ++slot) {
+            const auto& entry = backends_.at(slots_[slot / 16].backend_id[slot % 16]);
+            Backend backend;
+            std::memcpy(backend.address.bytes.data(), entry.address.bytes, 16);
+            backend.port = ntohs(entry.port_be);
+            out.push_back(backend);
+        }
+        std::ranges::sort(out);
+        out.erase(std::unique(out.begin(), out.end()), out.end());
+        return text(out);
+    }
+
+private:
+    std::set<std::uint32_t> lines_in_use() const {
+        std::set<std::uint32_t> lines;
+        for (const auto& [key, value] : frontends_) {
+            for (const auto& range : {value.cluster, value.external}) {
+                for (auto slot = range.offset; checked_ && slot < range.offset + range.length; ++slot)
+                    lines.insert(slot / 16);
+            }
+        }
+        return lines;
+    }
+    // Every slot that a packet can reach names a backend of the frontend's service port.
+    void check() const {
+        for (const auto& [key, value] : frontends_) {
+            if (!checked_) return;
+            ASSERT_TRUE(services_.contains(value.service_id));
+            for (const auto& range : {value.cluster, value.external}) {
+                for (auto slot = range.offset; slot < range.offset + range.length; ++slot) {
+                    auto found = backends_.find(slots_.at(slot / 16).backend_id[slot % 16]);
+                    ASSERT_TRUE(found != backends_.end());
+                    ASSERT_EQ(found->second.service_id, value.service_id);
+                }
+            }
+        }
+    }
+
+    Capacity capacity_;
+    Layout layout_;
+    std::map<std::uint32_t, abi::backend> backends_;
+    std::map<std::uint32_t, abi::service_name> services_;
+    std::map<abi::frontend_key, abi::frontend, FrontendKeyLess> frontends_;
+    std::vector<abi::slot_line> slots_;
+    bool checked_ = true;
+};
+
+}  // namespace weir::plan::test
