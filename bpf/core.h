@@ -5,7 +5,7 @@
 
 #include "bpf/flow.h"
 #include "bpf/forward.h"
-#include "bpf/packet.h"
+#include "bpf/parse.h"
 #include "bpf/service.h"
 #include "bpf/snat.h"
 #include "bpf/translate.h"
@@ -84,10 +84,11 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
 
     if (!f) {
         f = flow_find(p, family, TABLE_UNASSURED);
-        if (f && flow_advance(p, family, f))
-            f = flow_find(p, family, TABLE_ASSURED);
+        int fate = f ? flow_advance(p, family, f) : FLOW_STAYS;
+        if (fate != FLOW_STAYS)
+            f = fate == FLOW_PROMOTED ? flow_find(p, family, TABLE_ASSURED) : NULL;
     }
-    if (f && (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && !flow_control(p, family, f))
+    if (f && (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && flow_control(p, family, f) == FLOW_FORGOTTEN)
         f = NULL;
     if (!f) {
         if (hook == HOOK_EGRESS)
@@ -143,11 +144,11 @@ static __always_inline int process_frame(context *ctx, struct packet *p, enum ho
     if ((void *)(eth + 1) > data_end)
         return VERDICT_PASS_NOT_IP;
     if (eth->h_proto == bpf_htons(ETH_P_IP)) {
-        verdict = parse_ipv4(data, data_end, p);
+        verdict = parse_ipv4(ctx, data, data_end, p);
         return verdict == UNDECIDED ? process(ctx, p, FAMILY_IPV4, hook) : verdict;
     }
     if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-        verdict = parse_ipv6(data, data_end, p);
+        verdict = parse_ipv6(ctx, data, data_end, p);
         return verdict == UNDECIDED ? process(ctx, p, FAMILY_IPV6, hook) : verdict;
     }
     return VERDICT_PASS_NOT_IP;

@@ -8,8 +8,13 @@
 /*
  * A packet of a flow that is not assured yet. A reply marks its forward flow; the next forward packet of the client
  * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
- * Answers whether the pair was promoted: the caller's entry is then to be found in the assured table.
  */
+enum flow_fate {
+    FLOW_STAYS,
+    FLOW_PROMOTED, /* the caller's entry is now to be found in the assured table */
+    FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
+};
+
 static __noinline int flow_advance(const struct packet *p, __u8 family, struct flow *f)
 {
     struct flow6_key tuple, peer;
@@ -20,18 +25,24 @@ static __noinline int flow_advance(const struct packet *p, __u8 family, struct f
         other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
         if (other && !(other->flags & FLOW_SEEN_REPLY))
             __sync_fetch_and_or(&other->flags, FLOW_SEEN_REPLY);
-        return 0;
+        return FLOW_STAYS;
     }
     if (!(f->flags & FLOW_SEEN_REPLY))
-        return 0;
+        return FLOW_STAYS;
     if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
-        return 0;
+        return FLOW_STAYS;
 
-    other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
-    if (other && flow_move_to_assured(family, &peer, other))
-        return 0;
     tuple_of(p, family, &tuple);
-    return flow_move_to_assured(family, &tuple, f) == 0;
+    other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
+    if (other) {
+        if (flow_move_to_assured(family, &peer, other))
+            return FLOW_STAYS;
+    } else if (!flow_find_tuple(family, &peer, TABLE_ASSURED)) {
+        /* Evicted: assured without it, the flow would never get an answer again. Made anew, it comes out the same. */
+        flow_delete(family, &tuple);
+        return FLOW_FORGOTTEN;
+    }
+    return flow_move_to_assured(family, &tuple, f) ? FLOW_STAYS : FLOW_PROMOTED;
 }
 
 /*
@@ -51,8 +62,8 @@ static __always_inline int flow_backend_active(__u32 id, const struct flow6_key 
 }
 
 /*
- * TCP state, from the flags of a packet with SYN, FIN or RST. Answers 0 if the flow is to be forgotten and the packet
- * treated as a new one: a SYN on a flow that is closing, or whose backend is gone.
+ * TCP state, from the flags of a packet with SYN, FIN or RST. FLOW_FORGOTTEN: a SYN on a flow that is closing, whose
+ * backend is gone, or whose reply direction was evicted.
  */
 static __noinline int flow_control(const struct packet *p, __u8 family, struct flow *f)
 {
@@ -62,12 +73,14 @@ static __noinline int flow_control(const struct packet *p, __u8 family, struct f
 
     flow_peer_tuple(family, p->protocol, f, &peer);
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
-        if (f->flags & FLOW_REPLY || !(f->flags & FLOW_CLOSING || !flow_backend_active(f->backend_id, &peer)))
-            return 1;
+        if (f->flags & FLOW_REPLY)
+            return FLOW_STAYS;
+        if (!(f->flags & FLOW_CLOSING) && flow_backend_active(f->backend_id, &peer) && flow_find_peer(family, &peer))
+            return FLOW_STAYS;
         tuple_of(p, family, &tuple);
         flow_delete(family, &peer);
         flow_delete(family, &tuple);
-        return 0;
+        return FLOW_FORGOTTEN;
     }
     if (p->tcp_flags & TCP_RST) {
         mine = theirs = FLOW_CLOSING;
@@ -80,12 +93,12 @@ static __noinline int flow_control(const struct packet *p, __u8 family, struct f
         }
     }
     if ((f->flags & mine) == mine)
-        return 1; /* a retransmission: nothing new, and no second lookup */
+        return FLOW_STAYS; /* a retransmission: nothing new, and no second lookup */
     __sync_fetch_and_or(&f->flags, mine);
     other = flow_find_peer(family, &peer);
     if (other)
         __sync_fetch_and_or(&other->flags, theirs);
-    return 1;
+    return FLOW_STAYS;
 }
 
 static __always_inline void flow_touch(struct flow *f, const struct packet *p)

@@ -61,25 +61,25 @@ static __always_inline long flow_insert_unassured(__u8 family, const struct flow
     return bpf_map_update_elem(&flows6_unassured, tuple, value, mode);
 }
 
-static __always_inline void flow_delete_unassured(__u8 family, const struct flow6_key *tuple)
+static __always_inline int flow_delete_unassured(__u8 family, const struct flow6_key *tuple)
 {
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
-        bpf_map_delete_elem(&flows4_unassured, &key);
-    } else {
-        bpf_map_delete_elem(&flows6_unassured, tuple);
+        return !bpf_map_delete_elem(&flows4_unassured, &key);
     }
+    return !bpf_map_delete_elem(&flows6_unassured, tuple);
 }
 
-static __always_inline void flow_delete(__u8 family, const struct flow6_key *tuple)
+/* Answers whether there was one. */
+static __always_inline int flow_delete(__u8 family, const struct flow6_key *tuple)
 {
-    flow_delete_unassured(family, tuple);
+    int found = flow_delete_unassured(family, tuple);
+
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);
-        bpf_map_delete_elem(&flows4, &key);
-    } else {
-        bpf_map_delete_elem(&flows6, tuple);
+        return !bpf_map_delete_elem(&flows4, &key) || found;
     }
+    return !bpf_map_delete_elem(&flows6, tuple) || found;
 }
 
 /* The tuple under which the other direction of a flow is found: the rewritten one, turned around. */

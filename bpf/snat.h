@@ -142,8 +142,11 @@ static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
 
     __u32 flags = flow->forward_flags | (flow->recovered ? FLOW_SEEN_REPLY : 0);
     flow_value(&flow->value, &flow->from, &flow->to, flags, flow->backend_id);
-    if (flow_insert_unassured(family, &flow->from, &flow->value, BPF_ANY))
+    if (flow_insert_unassured(family, &flow->from, &flow->value, BPF_ANY)) {
+        if (!flow->recovered)
+            flow_delete_unassured(family, &flow->reply);
         return VERDICT_DROP_TABLE;
+    }
     return UNDECIDED;
 }
 

@@ -51,9 +51,9 @@ static __always_inline long visit(__u8 family, const struct flow6_key *tuple, co
 
     result.visited++;
     __u64 *reason = reason_to_delete(family, tuple->protocol, f, &peer);
-    if (reason) {
+    /* The walk may come to an entry that went together with its other direction: it has been counted. */
+    if (reason && flow_delete(family, tuple)) {
         ++*reason;
-        flow_delete(family, tuple);
         flow_delete(family, &peer);
     }
     return 0;

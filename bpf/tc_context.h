@@ -18,6 +18,11 @@ static __always_inline void *context_data_end(const context *ctx)
     return (void *)(long)ctx->data_end;
 }
 
+static __always_inline __u32 context_length(const context *ctx)
+{
+    return ctx->len;
+}
+
 static __always_inline __u32 context_ifindex(const context *ctx)
 {
     return ctx->ifindex;

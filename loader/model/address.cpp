@@ -121,6 +121,8 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
     if (slash == std::string_view::npos) return std::nullopt;
     auto base = Address::parse(text.substr(0, slash));
     if (!base) return std::nullopt;
+    // Of ::ffff:10.0.0.0/24 some programs count the bits in IPv6's terms, and it lets in all of IPv6's.
+    if (base->family() == Family::ipv4 && text.find(':') != std::string_view::npos) return std::nullopt;
     auto length = parse_length(text.substr(slash + 1), base->family() == Family::ipv4 ? 32 : 128);
     if (!length) return std::nullopt;
     Cidr cidr{*base, static_cast<std::uint8_t>(*length)};

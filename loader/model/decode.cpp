@@ -72,6 +72,7 @@ public:
         auto item_kind = kind->substr(0, kind->size() - suffix.size());
         const auto* item_entry = find_kind(item_kind, version.value_or(""));
         if (!item_kind.empty() && !item_entry) return skip(*kind, version.value_or(""));
+        reader_.map(at);
         reader_.each(reader_.child(at, "items"), [&](const Field& item) { object(item, item_entry); });
     }
 

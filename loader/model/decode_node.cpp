@@ -37,6 +37,7 @@ Object decode_node(Reader& reader, const Field& object, const Metadata& metadata
     node.to_be_deleted = metadata.deleting;
     auto zone = metadata.labels.find(zone_label);
     if (zone != metadata.labels.end()) node.zone = zone->second;
+    reader.map(object);
     auto spec = reader.child(object, "spec");
     if (reader.map(spec)) {
         auto several = reader.child(spec, "podCIDRs");

@@ -62,6 +62,7 @@ Object decode_pod(Reader& reader, const Field& object, const Metadata& metadata)
     pod.origin = metadata.origin;
     pod.labels = metadata.labels;
     pod.terminating = metadata.deleting;
+    reader.map(object);
     decode_spec(reader, reader.child(object, "spec"), pod);
     decode_status(reader, reader.child(object, "status"), pod);
     return pod;

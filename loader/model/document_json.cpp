@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <simdjson.h>
 
+#include <algorithm>
+
 #include "loader/model/document.hpp"
 
 namespace weir::model {
@@ -16,6 +18,30 @@ struct Parser {
 };
 
 struct TooDeep {};
+
+constexpr std::string_view white = " \t\r\n";
+
+// As JSON writes them: no '+', no leading zero, one '-' at most.
+bool is_integer(std::string_view token) {
+    if (token.starts_with('-')) token.remove_prefix(1);
+    if (token.empty() || (token.front() == '0' && token.size() > 1)) return false;
+    return token.find_first_not_of("0123456789") == std::string_view::npos;
+}
+
+// Where a string holds a control character or is not closed: simdjson finds this out before it knows places.
+std::size_t bad_string(std::string_view text) {
+    constexpr auto outside = std::string_view::npos;
+    auto start = outside;
+    for (std::size_t at = 0; at < text.size(); ++at) {
+        if (text[at] == '"')
+            start = start == outside ? at : outside;
+        else if (start != outside && text[at] == '\\')
+            ++at;
+        else if (start != outside && static_cast<unsigned char>(text[at]) < ' ')
+            return at;
+    }
+    return std::min(start, text.size());
+}
 
 class Builder {
 public:
@@ -51,12 +77,12 @@ private:
         auto mark = tree_.open_members();
         for (auto field : ondemand::object(element.get_object())) {
             std::string_view key = field.unescaped_key();
-            // The bulk of objects from an API server, and of no use here: passed over unread.
-            if (key == "managedFields") {
+            ondemand::value value = field.value();
+            // The bulk of objects from an API server, and of no use here: passed over unread. A label of that name is text.
+            if (key == "managedFields" && value.type() == ondemand::json_type::array) {
                 tree_.add(key, Value());
                 continue;
             }
-            ondemand::value value = field.value();
             tree_.add(key, build(value, depth + 1));
         }
         return tree_.close_map(mark, where);
@@ -78,9 +104,9 @@ private:
         // A valid integer of more than 64 bits is no failure of the text: whoever wants a number there says so.
         bool huge = simdjson::simdjson_result<ondemand::number>(element.get_number()).get(number) != simdjson::SUCCESS;
         while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
-        bool digits = token.find_first_not_of("-0123456789") == std::string_view::npos;
-        if (huge && !digits) throw simdjson::simdjson_error(simdjson::NUMBER_ERROR);
-        return {digits ? Value::Kind::integer : Value::Kind::real, where, token};
+        bool whole = is_integer(token);
+        if (huge && !whole) throw simdjson::simdjson_error(simdjson::NUMBER_ERROR);
+        return {whole ? Value::Kind::integer : Value::Kind::real, where, token};
     }
 
     static bool is_null(ondemand::document& document) { return document.is_null(); }
@@ -111,33 +137,37 @@ bool valid_utf8(std::string_view text, Document& document) {
 }
 
 void parse_json(std::string_view text, Document& document) {
-    if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return;
+    auto last = text.find_last_not_of(white);
+    if (last == std::string_view::npos) return;
     if (!valid_utf8(text, document)) return;
     auto own = std::make_shared<Parser>();
     own->text = simdjson::padded_string(text);
     document.parser = own;
     ondemand::document parsed;
-    auto fail = [&](std::string why) {
+    auto fail = [&](std::size_t place, std::string why) {
         document.roots.clear();
         document.failure = std::move(why);
-        const char* place = nullptr;
-        if (parsed.current_location().get(place) == simdjson::SUCCESS)
-            document.failure_line = LineFinder(text).line(static_cast<std::size_t>(place - own->text.data()));
+        document.failure_line = LineFinder(text).line(place);
     };
-    if (auto error = own->parser.iterate(own->text).get(parsed); error) {
-        document.failure = fmt::format("is not valid JSON: {}", simdjson::error_message(error));
-        return;
-    }
+    auto place = [&] {  // simdjson is past the end of a text that is cut short
+        const char* now = nullptr;
+        return parsed.current_location().get(now) == simdjson::SUCCESS ? static_cast<std::size_t>(now - own->text.data())
+                                                                       : last;
+    };
+    if (auto error = own->parser.iterate(own->text).get(parsed); error)
+        return fail(bad_string(text), fmt::format("is not valid JSON: {}", simdjson::error_message(error)));
     try {
         Builder builder(document, own->text);
         document.roots.push_back(builder.build(parsed, 0));
         // In bounds after the last value: simdjson 3.0 has no other way to ask whether it was the last.
         const char* rest = nullptr;
-        if (parsed.current_location().get(rest) == simdjson::SUCCESS) fail("is not valid JSON: something follows the end of the document");
+        if (parsed.current_location().get(rest) == simdjson::SUCCESS)
+            fail(place(), "is not valid JSON: something follows the end of the document");
     } catch (const simdjson::simdjson_error& error) {
-        fail(fmt::format("is not valid JSON: {}", error.what()));
+        bool cut_short = error.error() == simdjson::INCOMPLETE_ARRAY_OR_OBJECT;
+        fail(cut_short ? last : place(), fmt::format("is not valid JSON: {}", error.what()));
     } catch (const TooDeep&) {
-        fail(fmt::format("is nested more than {} levels deep", max_depth));
+        fail(place(), fmt::format("is nested more than {} levels deep", max_depth));
     }
 }
 

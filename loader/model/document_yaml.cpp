@@ -26,10 +26,9 @@ constexpr std::string_view core_tag = "tag:yaml.org,2002:";
 
 Value::Kind resolve(const std::string& tag, std::string_view text) {
     if (tag.empty() || tag == "?") return resolve_plain(text);
-    if (tag == std::string(core_tag) + "int") return Value::Kind::integer;
-    if (tag == std::string(core_tag) + "bool") return Value::Kind::boolean;
-    if (tag == std::string(core_tag) + "null") return Value::Kind::null;
-    if (tag == std::string(core_tag) + "float") return Value::Kind::real;
+    for (auto [name, kind] : {std::pair("int", Value::Kind::integer), {"bool", Value::Kind::boolean},
+                              {"null", Value::Kind::null}, {"float", Value::Kind::real}})
+        if (tag == std::string(core_tag) + name && resolve_plain(text) == kind) return kind;
     return Value::Kind::text;
 }
 
