@@ -27,11 +27,16 @@ static __always_inline __u16 csum_apply(__u16 check, __u32 delta)
     return ~((sum & 0xffff) + (sum >> 16));
 }
 
+static __always_inline __u64 csum_difference_word(__u64 sum, __be32 from, __be32 to)
+{
+    return sum + (__u32)~from + to;
+}
+
 static __always_inline __u64 csum_difference(__u64 sum, const struct address *from, const struct address *to)
 {
     /* The constant words of mapped IPv4 addresses add up to minus zero: one formula for both families. */
     for (int i = 0; i < 4; i++)
-        sum += (__u64)(__u32)~from->words_be[i] + to->words_be[i];
+        sum = csum_difference_word(sum, from->words_be[i], to->words_be[i]);
     return sum;
 }
 

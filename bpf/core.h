@@ -5,7 +5,10 @@
 
 #include "bpf/flow.h"
 #include "bpf/forward.h"
+#include "bpf/fragment.h"
+#include "bpf/icmp.h"
 #include "bpf/parse.h"
+#include "bpf/reject.h"
 #include "bpf/service.h"
 #include "bpf/snat.h"
 #include "bpf/translate.h"
@@ -15,25 +18,28 @@ enum hook { HOOK_XDP, HOOK_UPLINK_INGRESS, HOOK_WORKLOAD_INGRESS, HOOK_EGRESS };
 
 /*
  * How does the new flow leave the node? A client outside and a backend outside: the reply would miss this node, so the
- * source becomes an address of the node and both directions are finished at ingress. Everything else goes through the
- * host stack with its source kept.
+ * source becomes an address of the node and both directions are finished at ingress. The same for a pod that reaches
+ * itself: it would take its own packet for an answer to nobody. Everything else goes through the host stack with its
+ * source kept.
  */
-static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope scope, struct new_flow *flow,
-                                        struct next_hop *hop)
+static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope scope, struct new_flow *flow)
 {
+    struct next_hop *hop = &flow->hop;
+    int hairpin = scope == SCOPE_CLUSTER && same_address(&flow->to.source, &flow->to.destination);
+
     hop->state = NEXT_HOP_LOCAL;
     flow->reply_flags = FLOW_REPLY | FLOW_AT_EGRESS;
-    if (scope == SCOPE_CLUSTER)
+    if (scope == SCOPE_CLUSTER && !hairpin)
         return UNDECIDED;
 
     next_hop_find(ctx, family, &flow->to, hop);
-    if (hop->state == NEXT_HOP_TOO_BIG)
-        return VERDICT_DROP_TOO_BIG;
-    if (hop->state > NEXT_HOP_UNRESOLVED || !(hop->device_flags & DEVICE_UPLINK)) {
+    if (hop->state > NEXT_HOP_UNRESOLVED || !(hairpin || hop->device_flags & DEVICE_UPLINK)) {
         hop->state = NEXT_HOP_LOCAL;
         return UNDECIDED;
     }
-    if (!(hop->source.words_be[0] | hop->source.words_be[1] | hop->source.words_be[2] | hop->source.words_be[3]))
+    if (hairpin && is_unset(&hop->source))
+        node_address(family, &hop->source);
+    if (is_unset(&hop->source))
         return VERDICT_DROP_NO_SNAT_ADDRESS;
     flow->to.source = hop->source;
     flow->forward_flags = FLOW_REDIRECT | FLOW_SNAT;
@@ -42,41 +48,65 @@ static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope sc
 }
 
 /* No flow is known: does a frontend want the packet? UNDECIDED: yes, and its flow has been made. */
-static __noinline int new_flow(context *ctx, struct packet *p, __u8 family, enum scope scope)
+static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __u8 family, enum scope scope)
 {
     __u32 zero = 0;
     struct new_flow *flow = bpf_map_lookup_elem(&new_flow_space, &zero);
-    struct next_hop hop;
-    struct backend *backend;
 
     if (!flow)
         return VERDICT_DROP_TABLE;
     __builtin_memset(flow, 0, sizeof(*flow));
     tuple_of(p, family, &flow->from);
-    struct frontend *fe = frontend_find(&flow->from);
-    if (!fe)
-        return VERDICT_PASS_NO_FRONTEND;
-
     __u64 hash = tuple_hash(&flow->from);
-    int verdict = backend_choose(fe, scope, hash, &backend, &flow->backend_id);
+    int verdict = backend_choose(&flow->from, scope, hash, &flow->choice);
     if (verdict != UNDECIDED)
         return verdict;
     if (p->tcp_flags & TCP_RST)
         return VERDICT_DROP_STRAY_RST;
 
     flow->to = flow->from;
-    flow->to.destination = backend->address;
-    flow->to.destination_port_be = backend->port_be;
-    verdict = new_flow_way(ctx, family, scope, flow, &hop);
+    flow->to.destination = flow->choice.address;
+    flow->to.destination_port_be = flow->choice.port_be;
+    verdict = new_flow_way(ctx, family, scope, flow);
     if (verdict != UNDECIDED)
         return verdict;
     /* Before anything is written: what XDP cannot finish is left to tc untouched. */
-    if (!CONTEXT_HAS_SKB && (hop.state != NEXT_HOP_READY || !(hop.device_flags & DEVICE_XDP_XMIT)))
+    if (!CONTEXT_HAS_SKB && (flow->hop.state != NEXT_HOP_READY || !(flow->hop.device_flags & DEVICE_XDP_XMIT)))
         return VERDICT_PASS_TO_TC;
-    return flow_open(family, flow, hash);
+    verdict = flow_open(family, flow, hash);
+    if (verdict == UNDECIDED)
+        backend_remember(&flow->choice, &flow->from.source);
+    return verdict;
 }
 
-/* The way of one packet; the entry function turns the verdict into its hook's action. */
+/* Global: see next_hop_find. The verifier knows nothing of the arguments then, so the family becomes a constant here. */
+__noinline int new_flow(context *ctx, struct packet *p, __u32 family, __u32 scope)
+{
+    if (!p)
+        return VERDICT_DROP_TABLE;
+    if (family == FAMILY_IPV4)
+        return new_flow_of_family(ctx, p, FAMILY_IPV4, scope);
+    return new_flow_of_family(ctx, p, FAMILY_IPV6, scope);
+}
+
+/* Does this hook rewrite the flow? UNDECIDED: yes. */
+static __always_inline int hook_of_flow(__u32 flags, enum hook hook)
+{
+    if (hook == HOOK_EGRESS ? !(flags & FLOW_AT_EGRESS) : !!(flags & FLOW_AT_EGRESS))
+        return VERDICT_PASS_OTHER_HOOK;
+    if (hook == HOOK_XDP && !(flags & FLOW_REDIRECT))
+        return VERDICT_PASS_TO_TC;
+    return UNDECIDED;
+}
+
+static __always_inline enum verdict verdict_of_flow(__u32 flags)
+{
+    if (flags & FLOW_REDIRECT)
+        return flags & FLOW_REPLY ? VERDICT_REPLY_FORWARD : VERDICT_FORWARD;
+    return flags & FLOW_REPLY ? VERDICT_REPLY_DELIVER : VERDICT_DELIVER;
+}
+
+/* A packet with a 5-tuple. */
 static __always_inline int process(context *ctx, struct packet *p, __u8 family, enum hook hook)
 {
     struct flow *f = flow_find(p, family, TABLE_ASSURED);
@@ -102,35 +132,100 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
     }
 
     __u32 flags = f->flags;
-    if (hook == HOOK_EGRESS ? !(flags & FLOW_AT_EGRESS) : !!(flags & FLOW_AT_EGRESS))
-        return VERDICT_PASS_OTHER_HOOK;
-    if (!(flags & FLOW_REDIRECT)) {
-        if (hook == HOOK_XDP)
-            return VERDICT_PASS_TO_TC;
-        flow_touch(f, p);
-        verdict = translate(ctx, p, family, f, 0);
-        if (verdict != UNDECIDED)
-            return verdict;
-        return flags & FLOW_REPLY ? VERDICT_REPLY_DELIVER : VERDICT_DELIVER;
-    }
-
-    __u32 generation = route_generation();
-    if (f->route_generation != generation) {
-        verdict = next_hop_refresh(ctx, p, family, f, generation);
-        if (verdict != UNDECIDED)
-            return verdict;
-    }
-    if (hook == HOOK_XDP && (f->flags & FLOW_NO_XDP))
-        return VERDICT_PASS_TO_TC;
-    if (p->ttl <= 1)
-        return VERDICT_DROP_TTL;
-    if (!p->to_neighbour)
-        p->out_ifindex = f->ifindex;
-    flow_touch(f, p);
-    verdict = translate(ctx, p, family, f, 1);
+    verdict = hook_of_flow(flags, hook);
     if (verdict != UNDECIDED)
         return verdict;
-    return flags & FLOW_REPLY ? VERDICT_REPLY_FORWARD : VERDICT_FORWARD;
+    if (flags & FLOW_REDIRECT) {
+        verdict = next_hop_ready(ctx, p, family, f);
+        if (verdict != UNDECIDED)
+            return verdict;
+    }
+    flow_touch(f, p);
+    verdict = translate(ctx, p, family, f, flags & FLOW_REDIRECT);
+    return verdict == UNDECIDED ? verdict_of_flow(flags) : verdict;
+}
+
+/* An ICMP error about a packet of a flow takes the flow's way. */
+static __always_inline int process_icmp_error(context *ctx, struct packet *p, __u8 family, enum hook hook)
+{
+    struct quotation quoted = { 0 };
+    struct flow *f = NULL;
+    int verdict = icmp_flow(ctx, p, family, &quoted, &f);
+
+    if (verdict != UNDECIDED || !f)
+        return verdict;
+    __u32 flags = f->flags;
+    verdict = hook_of_flow(flags, hook);
+    if (verdict == UNDECIDED && flags & FLOW_REDIRECT)
+        verdict = next_hop_ready(ctx, p, family, f);
+    if (verdict == UNDECIDED)
+        verdict = icmp_translate(ctx, p, family, &quoted, f, flags & FLOW_REDIRECT);
+    return verdict == UNDECIDED ? verdict_of_flow(flags) : verdict;
+}
+
+/* A frontend's address is a host, and no other: nothing for it is left to routes that may lead back here. */
+static __always_inline int vip_answers(context *ctx, const struct packet *p, __u8 family, enum hook hook, int otherwise)
+{
+    void *data_end = context_data_end(ctx);
+    __u8 *type = context_data(ctx) + l4_offset_of(p);
+    struct flow6_key tuple;
+
+    tuple_of(p, family, &tuple);
+    struct vip *vip = bpf_map_lookup_elem(&vips, &tuple.destination);
+    if (!vip)
+        return in_service_range(&tuple.destination) ? VERDICT_DROP_SERVICE_RANGE : otherwise;
+    if (vip->flags & VIP_OF_NODE)
+        return otherwise;
+    if (hook != HOOK_WORKLOAD_INGRESS && vip->flags & VIP_CLOSED_OUTSIDE)
+        return VERDICT_DROP_CLOSED_FRONTEND;
+    if (p->kind != PACKET_ICMP || (void *)(type + 1) > data_end)
+        return VERDICT_DROP_VIP_PROTOCOL;
+    if (*type == (family == FAMILY_IPV4 ? ICMP_ECHO_REQUEST : ICMP6_ECHO_REQUEST))
+        return VERDICT_ECHO_REPLY;
+    /* Neighbour discovery (RFC 4861) is about the link: somebody on this node may answer for the address. */
+    if (family == FAMILY_IPV6 && *type >= ICMP6_NEIGHBOUR_FIRST && *type <= ICMP6_NEIGHBOUR_LAST)
+        return otherwise;
+    return VERDICT_DROP_VIP_PROTOCOL;
+}
+
+static __always_inline int process_special_of_family(context *ctx, struct packet *p, __u8 family, enum hook hook)
+{
+    int verdict = VERDICT_PASS_PROTOCOL;
+
+    if (p->kind == PACKET_FIRST_FRAGMENT || p->kind == PACKET_LATER_FRAGMENT) {
+        verdict = fragment_ports(p, family);
+        if (verdict == UNDECIDED)
+            return UNDECIDED;
+    } else if (p->kind == PACKET_ICMP) {
+        verdict = process_icmp_error(ctx, p, family, hook);
+        if (verdict != VERDICT_PASS_PROTOCOL && verdict != VERDICT_PASS_NO_FRONTEND)
+            return verdict;
+    }
+    return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);
+}
+
+/* What is not simply a packet with a 5-tuple. UNDECIDED: it has one now (a fragment). Global: see new_flow. */
+__noinline int process_special(context *ctx, struct packet *p, __u32 family, __u32 hook)
+{
+    if (!p)
+        return VERDICT_PASS_MALFORMED;
+    if (family == FAMILY_IPV4)
+        return process_special_of_family(ctx, p, FAMILY_IPV4, hook);
+    return process_special_of_family(ctx, p, FAMILY_IPV6, hook);
+}
+
+/* The way of one packet of a family; the entry function turns the verdict into its hook's action. */
+static __always_inline int process_family(context *ctx, struct packet *p, __u8 family, enum hook hook)
+{
+    int verdict = UNDECIDED;
+
+    if (p->kind != PACKET_WHOLE)
+        verdict = process_special(ctx, p, family, hook);
+    if (verdict == UNDECIDED)
+        verdict = process(ctx, p, family, hook);
+    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+        verdict = answer(ctx, p, family, verdict);
+    return verdict;
 }
 
 /* Parses behind the Ethernet header and goes through the core: one copy of the fast path per family. */
@@ -145,11 +240,11 @@ static __always_inline int process_frame(context *ctx, struct packet *p, enum ho
         return VERDICT_PASS_NOT_IP;
     if (eth->h_proto == bpf_htons(ETH_P_IP)) {
         verdict = parse_ipv4(ctx, data, data_end, p);
-        return verdict == UNDECIDED ? process(ctx, p, FAMILY_IPV4, hook) : verdict;
+        return verdict == UNDECIDED ? process_family(ctx, p, FAMILY_IPV4, hook) : verdict;
     }
     if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
         verdict = parse_ipv6(ctx, data, data_end, p);
-        return verdict == UNDECIDED ? process(ctx, p, FAMILY_IPV6, hook) : verdict;
+        return verdict == UNDECIDED ? process_family(ctx, p, FAMILY_IPV6, hook) : verdict;
     }
     return VERDICT_PASS_NOT_IP;
 }

@@ -9,15 +9,15 @@
 
 /* The including program has defined `context` and its functions: bpf/xdp_context.h or bpf/tc_context.h. */
 
-/* Linux >= 6.7; Debian 12's headers do not know it yet. */
-#define WEIR_FIB_LOOKUP_SOURCE (1U << 4)
+/* Linux >= 6.7; Debian 12's headers do not know them yet. */
+#define WEIR_FIB_LOOKUP_SOURCE  (1U << 4)
+#define WEIR_FIB_NO_SOURCE      9
 
 enum next_hop_state {
     NEXT_HOP_READY,      /* device and addresses known */
     NEXT_HOP_UNRESOLVED, /* device known, neighbour not: tc can have the kernel resolve it */
     NEXT_HOP_LOCAL,      /* an address of this node, or nothing that is forwarded: the host stack's business */
-    NEXT_HOP_TOO_BIG,
-    NEXT_HOP_NONE, /* unreachable, blackhole, prohibited, or forwarding is off */
+    NEXT_HOP_NONE,       /* unreachable, blackhole, prohibited, or forwarding is off */
 };
 
 struct next_hop {
@@ -25,6 +25,7 @@ struct next_hop {
     __u32 state;           /* enum next_hop_state */
     __u32 ifindex;
     __u32 device_flags; /* enum device_flags */
+    __u32 mtu;          /* octets from L3 on; 0: not known */
     __u8 destination_mac[6];
     __u8 source_mac[6];
 };
@@ -32,29 +33,78 @@ struct next_hop {
 #define AF_INET  2
 #define AF_INET6 10
 
-/* tuple: the packet as it will be after the rewrite. */
-static __noinline int next_hop_find(context *ctx, __u8 family, const struct flow6_key *tuple, struct next_hop *hop)
+static __always_inline struct runtime *runtime_now(void)
 {
-    struct bpf_fib_lookup fib = {
-        .l4_protocol = tuple->protocol,
-        .sport = tuple->source_port_be,
-        .dport = tuple->destination_port_be,
-        .ifindex = context_ifindex(ctx),
-    };
-    __u32 flags = config.fib_source ? WEIR_FIB_LOOKUP_SOURCE : 0;
+    __u32 key = 0;
 
-    if (family == FAMILY_IPV4) {
-        fib.family = AF_INET;
-        fib.ipv4_src = tuple->source.words_be[3];
-        fib.ipv4_dst = tuple->destination.words_be[3];
-    } else {
-        fib.family = AF_INET6;
-        __builtin_memcpy(fib.ipv6_src, &tuple->source, sizeof(fib.ipv6_src));
-        __builtin_memcpy(fib.ipv6_dst, &tuple->destination, sizeof(fib.ipv6_dst));
+    return bpf_map_lookup_elem(&runtime, &key);
+}
+
+static __always_inline __u32 route_generation(void)
+{
+    struct runtime *now = runtime_now();
+
+    return now ? now->route_generation : 0;
+}
+
+/* The node's own address of the family; all zero: it has none. */
+static __always_inline void node_address(__u8 family, struct address *address)
+{
+    struct runtime *now = runtime_now();
+
+    __builtin_memset(address, 0, sizeof(*address));
+    if (!now)
+        return;
+    if (family == FAMILY_IPV6) {
+        *address = now->node6;
+    } else if (now->node4_be) {
+        address->words_be[2] = bpf_htonl(0xffff);
+        address->words_be[3] = now->node4_be;
     }
+}
 
+static __always_inline long fib_lookup(context *ctx, __u8 family, const struct flow6_key *tuple, __u32 flags,
+                                       struct bpf_fib_lookup *fib)
+{
+    __builtin_memset(fib, 0, sizeof(*fib));
+    fib->l4_protocol = tuple->protocol;
+    fib->sport = tuple->source_port_be;
+    fib->dport = tuple->destination_port_be;
+    fib->ifindex = context_ifindex(ctx);
+    /* Not our length but the least one: the kernel then tells the MTU, and the flow caches it. */
+    fib->tot_len = 1;
+    if (family == FAMILY_IPV4) {
+        fib->family = AF_INET;
+        fib->ipv4_src = tuple->source.words_be[3];
+        fib->ipv4_dst = tuple->destination.words_be[3];
+    } else {
+        fib->family = AF_INET6;
+        __builtin_memcpy(fib->ipv6_src, &tuple->source, sizeof(fib->ipv6_src));
+        __builtin_memcpy(fib->ipv6_dst, &tuple->destination, sizeof(fib->ipv6_dst));
+    }
+    return bpf_fib_lookup(ctx, fib, sizeof(*fib), flags);
+}
+
+/*
+ * tuple: the packet as it will be after the rewrite.
+ *
+ * Global, as the other slow steps are: the verifier looks at it once, and not once more for each way that leads there.
+ */
+__noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key *tuple, struct next_hop *hop)
+{
+    struct bpf_fib_lookup fib;
+    int told_source = config.fib_source;
+
+    if (!tuple || !hop)
+        return -1;
+    long result = fib_lookup(ctx, family, tuple, told_source ? WEIR_FIB_LOOKUP_SOURCE : 0, &fib);
+
+    if (result == WEIR_FIB_NO_SOURCE) {
+        told_source = 0;
+        result = fib_lookup(ctx, family, tuple, 0, &fib);
+    }
     __builtin_memset(hop, 0, sizeof(*hop));
-    switch (bpf_fib_lookup(ctx, &fib, sizeof(fib), flags)) {
+    switch (result) {
     case BPF_FIB_LKUP_RET_SUCCESS:
         hop->state = NEXT_HOP_READY;
         __builtin_memcpy(hop->destination_mac, fib.dmac, sizeof(hop->destination_mac));
@@ -66,39 +116,30 @@ static __noinline int next_hop_find(context *ctx, __u8 family, const struct flow
     case BPF_FIB_LKUP_RET_NOT_FWDED:
         hop->state = NEXT_HOP_LOCAL;
         return 0;
-    case BPF_FIB_LKUP_RET_FRAG_NEEDED:
-        hop->state = NEXT_HOP_TOO_BIG;
-        return 0;
     default:
         hop->state = NEXT_HOP_NONE;
         return 0;
     }
     hop->ifindex = fib.ifindex;
+    /* Linux >= 5.12 answers there; the field that it shares still holds our 1 where no MTU was told. */
+    if (fib.mtu_result > 1)
+        hop->mtu = fib.mtu_result;
 
     struct device *device = bpf_map_lookup_elem(&devices, &hop->ifindex);
     if (device)
         hop->device_flags = device->flags;
     if (family == FAMILY_IPV4) {
-        hop->source.words_be[2] = bpf_htonl(0xffff);
-        hop->source.words_be[3] = config.fib_source ? fib.ipv4_src : 0;
-        if (!hop->source.words_be[3] && device)
-            hop->source.words_be[3] = device->source4_be;
-        if (!hop->source.words_be[3])
-            hop->source.words_be[2] = 0;
-    } else if (config.fib_source) {
+        __be32 source = told_source ? fib.ipv4_src : device ? device->source4_be : 0;
+        if (source) {
+            hop->source.words_be[2] = bpf_htonl(0xffff);
+            hop->source.words_be[3] = source;
+        }
+    } else if (told_source) {
         __builtin_memcpy(&hop->source, fib.ipv6_src, sizeof(hop->source));
     } else if (device) {
         hop->source = device->source6;
     }
     return 0;
-}
-
-static __always_inline __u32 route_generation(void)
-{
-    __u32 key = 0;
-    struct runtime *now = bpf_map_lookup_elem(&runtime, &key);
-
-    return now ? now->route_generation : 0;
 }
 
 static __always_inline void next_hop_cache(struct flow *f, const struct next_hop *hop, __u32 generation)
@@ -111,43 +152,85 @@ static __always_inline void next_hop_cache(struct flow *f, const struct next_hop
         __sync_fetch_and_and(&f->flags, ~FLOW_NO_XDP);
     else
         __sync_fetch_and_or(&f->flags, FLOW_NO_XDP);
+    /* The upper half alone (little-endian, as every architecture with native XDP is): the lower one may change now. */
+    *((__u16 *)&f->flags + 1) = hop->mtu > 0xffff ? 0 : hop->mtu;
     f->route_generation = generation;
 }
+
+/* Off the stack, of which the whole call chain has 512 bytes. */
+struct next_hop_query {
+    struct flow6_key tuple;
+    struct next_hop hop;
+};
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct next_hop_query);
+} next_hop_space SEC(".maps");
 
 /* The cached next hop is stale: looks it up again. Answers UNDECIDED when the flow can go on by it. */
 static __noinline int next_hop_refresh(context *ctx, struct packet *p, __u8 family, struct flow *f, __u32 generation)
 {
-    struct flow6_key tuple;
-    struct next_hop hop;
+    __u32 zero = 0;
+    struct next_hop_query *query = bpf_map_lookup_elem(&next_hop_space, &zero);
 
-    __builtin_memset(&tuple, 0, sizeof(tuple));
+    if (!query)
+        return VERDICT_DROP_NO_ROUTE;
+    __builtin_memset(query, 0, sizeof(*query));
     if (family == FAMILY_IPV4) {
-        tuple.source.words_be[3] = ((struct flow4 *)f)->source_be;
-        tuple.destination.words_be[3] = ((struct flow4 *)f)->destination_be;
+        query->tuple.source.words_be[3] = ((struct flow4 *)f)->source_be;
+        query->tuple.destination.words_be[3] = ((struct flow4 *)f)->destination_be;
     } else {
-        tuple.source = ((struct flow6 *)f)->source;
-        tuple.destination = ((struct flow6 *)f)->destination;
+        query->tuple.source = ((struct flow6 *)f)->source;
+        query->tuple.destination = ((struct flow6 *)f)->destination;
     }
-    tuple.source_port_be = f->source_port_be;
-    tuple.destination_port_be = f->destination_port_be;
-    tuple.protocol = p->protocol;
+    query->tuple.source_port_be = f->source_port_be;
+    query->tuple.destination_port_be = f->destination_port_be;
+    query->tuple.protocol = p->protocol;
 
-    next_hop_find(ctx, family, &tuple, &hop);
-    switch (hop.state) {
+    next_hop_find(ctx, family, &query->tuple, &query->hop);
+    switch (query->hop.state) {
     case NEXT_HOP_READY:
-        next_hop_cache(f, &hop, generation);
+        next_hop_cache(f, &query->hop, generation);
         return UNDECIDED;
     case NEXT_HOP_UNRESOLVED:
         if (!CONTEXT_HAS_SKB)
             return VERDICT_PASS_TO_TC;
         p->to_neighbour = 1;
-        p->out_ifindex = hop.ifindex;
+        p->out_ifindex = query->hop.ifindex;
         return UNDECIDED;
-    case NEXT_HOP_TOO_BIG:
-        return VERDICT_DROP_TOO_BIG;
     default:
         return VERDICT_DROP_NO_ROUTE;
     }
+}
+
+/*
+ * Sent to the next hop: its MTU, and the TTL. Answers UNDECIDED when the packet may go; f's next hop is fresh then.
+ */
+static __always_inline int next_hop_ready(context *ctx, struct packet *p, __u8 family, struct flow *f)
+{
+    __u32 generation = route_generation();
+
+    if (f->route_generation != generation) {
+        int verdict = next_hop_refresh(ctx, p, family, f, generation);
+        if (verdict != UNDECIDED)
+            return verdict;
+    }
+    __u32 flags = f->flags;
+    if (!CONTEXT_HAS_SKB && flags & FLOW_NO_XDP)
+        return VERDICT_PASS_TO_TC;
+    if (p->ttl <= 1)
+        return VERDICT_ANSWER_TTL;
+    __u32 mtu = flags >> FLOW_MTU_SHIFT;
+    if (mtu && p->end - ETH_HLEN > mtu && context_segment(ctx, p) > mtu) {
+        p->mtu = mtu;
+        return VERDICT_ANSWER_TOO_BIG;
+    }
+    if (!p->to_neighbour)
+        p->out_ifindex = f->ifindex;
+    return UNDECIDED;
 }
 
 #endif

@@ -27,20 +27,44 @@ enum tcp_flag_bits {
     TCP_ACK = 0x10,
 };
 
+/* The first is the only one that the fast path knows. */
+enum packet_kind {
+    PACKET_WHOLE, /* TCP, UDP or SCTP with its ports */
+    PACKET_FIRST_FRAGMENT,
+    PACKET_LATER_FRAGMENT, /* its ports are to be had from the map `fragments` */
+    PACKET_ICMP,           /* ICMP or ICMPv6 */
+    PACKET_OTHER,          /* another protocol */
+};
+
 struct packet {
     union {
         struct flow4_key v4;
         struct flow6_key v6;
     } key __attribute__((aligned(8))); /* the 5-tuple as seen on the wire: the flow key of the packet's family */
     __u32 l4_offset;
+    __u32 end;         /* of the packet, as an offset into the frame; behind it lies padding (RFC 894) */
     __u32 length;      /* octets, L2 header included */
     __u32 segments;    /* packets on the wire: more than 1 for GSO */
     __u32 out_ifindex; /* set by the core for a verdict that redirects */
+    __be32 fragment_id_be;
     __u8 protocol;
-    __u8 tcp_flags;    /* 0 for UDP */
+    __u8 tcp_flags;    /* 0 but for TCP */
     __u8 ttl;          /* or hop limit */
     __u8 to_neighbour; /* the core asks for a redirect that resolves the next hop (tc only) */
+    __u32 kind;        /* enum packet_kind */
+    __u32 mtu;         /* with VERDICT_ANSWER_TOO_BIG: what the next hop takes, in octets from L3 on */
 };
+
+/*
+ * No transport header of a parsed packet lies behind this: 6 extension headers of 2,048 octets. Said again where the
+ * verifier, looking at a function by itself, cannot know it.
+ */
+#define HEADERS_MAX 0x3fff
+
+static __always_inline __u32 l4_offset_of(const struct packet *p)
+{
+    return p->l4_offset & HEADERS_MAX;
+}
 
 static __always_inline void tuple_of(const struct packet *p, __u8 family, struct flow6_key *tuple)
 {
@@ -56,6 +80,17 @@ static __always_inline void tuple_of(const struct packet *p, __u8 family, struct
     } else {
         *tuple = p->key.v6;
     }
+}
+
+static __always_inline int same_address(const struct address *a, const struct address *b)
+{
+    return !((a->words_be[0] ^ b->words_be[0]) | (a->words_be[1] ^ b->words_be[1]) |
+             (a->words_be[2] ^ b->words_be[2]) | (a->words_be[3] ^ b->words_be[3]));
+}
+
+static __always_inline int is_unset(const struct address *a)
+{
+    return !(a->words_be[0] | a->words_be[1] | a->words_be[2] | a->words_be[3]);
 }
 
 #endif

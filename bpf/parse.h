@@ -1,21 +1,27 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Parse once: Ethernet, IPv4 or IPv6, TCP or UDP into struct packet. Nobody looks at headers again but the rewrite. The
- * including program has included its context header.
+ * Parse once: Ethernet, IPv4 or IPv6, TCP, UDP or SCTP into struct packet. Nobody looks at headers again but the
+ * rewrite. The including program has included its context header.
  */
 #ifndef WEIR_PARSE_H
 #define WEIR_PARSE_H
 
 #include "bpf/packet.h"
 
-/* IPv4: low 13 bits of frag_off are the offset, bit 13 is "more fragments" (RFC 791). */
-#define IPV4_FRAGMENT_BITS bpf_htons(0x3fff)
+/* IPv4's frag_off: the offset in 8 octets, and bit 13: more fragments (RFC 791). */
+#define IPV4_FRAGMENT_OFFSET bpf_htons(0x1fff)
+#define IPV4_MORE_FRAGMENTS  bpf_htons(0x2000)
+/* The same in IPv6's fragment header (RFC 8200, section 4.5). */
+#define IPV6_FRAGMENT_OFFSET bpf_htons(0xfff8)
+#define IPV6_MORE_FRAGMENTS  bpf_htons(0x0001)
 
 /*
  * More than two extension headers on one packet are already unusual; a bound keeps a hostile chain from costing more
  * than a lookup does, and the verifier content.
  */
 #define IPV6_EXTENSIONS_MAX 6
+
+#define SCTP_HEADER_LENGTH 12
 
 /*
  * Where the packet ends by its own account, as an offset into the frame. 0: its length and the frame do not go together.
@@ -30,31 +36,34 @@ static __always_inline __u32 packet_end(context *ctx, struct packet *p, __u32 sa
     return not_said + said > p->length ? 0 : not_said + said;
 }
 
-/* end: of the packet, as an offset into the frame; behind it lies padding (RFC 894). */
-static __always_inline int parse_ports(void *data, void *data_end, struct packet *p, __u32 end, __be16 *source_port,
+static __always_inline int parse_ports(void *data, void *data_end, struct packet *p, __be16 *source_port,
                                        __be16 *destination_port)
 {
     void *l4 = data + p->l4_offset;
+    __be16 *ports = l4;
 
+    p->tcp_flags = 0;
     if (p->protocol == IPPROTO_TCP) {
         struct tcphdr *tcp = l4;
-        if ((void *)(tcp + 1) > data_end || p->l4_offset + sizeof(*tcp) > end)
+        if ((void *)(tcp + 1) > data_end || p->l4_offset + sizeof(*tcp) > p->end)
             return VERDICT_PASS_MALFORMED;
-        *source_port = tcp->source;
-        *destination_port = tcp->dest;
         p->tcp_flags = ((__u8 *)tcp)[13];
-        return UNDECIDED;
-    }
-    if (p->protocol == IPPROTO_UDP) {
+    } else if (p->protocol == IPPROTO_UDP) {
         struct udphdr *udp = l4;
-        if ((void *)(udp + 1) > data_end || p->l4_offset + sizeof(*udp) > end)
+        if ((void *)(udp + 1) > data_end || p->l4_offset + sizeof(*udp) > p->end)
             return VERDICT_PASS_MALFORMED;
-        *source_port = udp->source;
-        *destination_port = udp->dest;
-        p->tcp_flags = 0;
+    } else if (p->protocol == IPPROTO_SCTP) {
+        if (l4 + SCTP_HEADER_LENGTH > data_end || p->l4_offset + SCTP_HEADER_LENGTH > p->end)
+            return VERDICT_PASS_MALFORMED;
+    } else {
+        int icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
+        p->kind = icmp && p->kind == PACKET_WHOLE ? PACKET_ICMP : PACKET_OTHER;
+        *source_port = *destination_port = 0;
         return UNDECIDED;
     }
-    return VERDICT_PASS_PROTOCOL;
+    *source_port = ports[0];
+    *destination_port = ports[1];
+    return UNDECIDED;
 }
 
 static __always_inline int parse_ipv4(context *ctx, void *data, void *data_end, struct packet *p)
@@ -63,35 +72,45 @@ static __always_inline int parse_ipv4(context *ctx, void *data, void *data_end, 
 
     if ((void *)(ip + 1) > data_end || ip->version != 4 || ip->ihl < 5)
         return VERDICT_PASS_MALFORMED;
-    __u32 header = ip->ihl * 4;
-    __u32 end = packet_end(ctx, p, bpf_ntohs(ip->tot_len), ETH_HLEN);
-    if (!end)
+    p->end = packet_end(ctx, p, bpf_ntohs(ip->tot_len), ETH_HLEN);
+    p->l4_offset = ETH_HLEN + ip->ihl * 4;
+    if (p->l4_offset > p->end)
         return VERDICT_PASS_MALFORMED;
-    if (ip->frag_off & IPV4_FRAGMENT_BITS)
-        return VERDICT_PASS_FRAGMENT;
 
     p->protocol = ip->protocol;
     p->ttl = ip->ttl;
-    p->l4_offset = ETH_HLEN + header;
+    p->kind = PACKET_WHOLE;
     p->key.v4.source_be = ip->saddr;
     p->key.v4.destination_be = ip->daddr;
     __builtin_memset(p->key.v4.pad, 0, sizeof(p->key.v4.pad));
     p->key.v4.protocol = ip->protocol;
-    return parse_ports(data, data_end, p, end, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
+    if (ip->frag_off & (IPV4_FRAGMENT_OFFSET | IPV4_MORE_FRAGMENTS)) {
+        p->fragment_id_be = ip->id;
+        p->kind = PACKET_FIRST_FRAGMENT;
+        if (ip->frag_off & IPV4_FRAGMENT_OFFSET) {
+            p->kind = PACKET_LATER_FRAGMENT;
+            p->tcp_flags = 0;
+            return UNDECIDED;
+        }
+    }
+    return parse_ports(data, data_end, p, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
 }
 
-/* Walks extension headers (RFC 8200, section 4) until a transport header or the bound. */
+struct ipv6_extension {
+    __u8 next;
+    __u8 length; /* in 8 octets, the first 8 not counted; 0 in a fragment header */
+    __be16 fragment_be;
+    __be32 fragment_id_be;
+};
+
+/* Walks extension headers (RFC 8200, section 4) until a transport header, a later fragment's data, or the bound. */
 static __always_inline int skip_extensions(void *data, void *data_end, struct packet *p)
 {
-    struct extension {
-        __u8 next;
-        __u8 length; /* in 8 octets, the first 8 not counted */
-    };
-
     for (int i = 0; i <= IPV6_EXTENSIONS_MAX; i++) {
+        struct ipv6_extension *ext = data + p->l4_offset;
+
         switch (p->protocol) {
         case IPPROTO_FRAGMENT:
-            return VERDICT_PASS_FRAGMENT;
         case IPPROTO_HOPOPTS:
         case IPPROTO_ROUTING:
         case IPPROTO_DSTOPTS:
@@ -99,11 +118,23 @@ static __always_inline int skip_extensions(void *data, void *data_end, struct pa
         default:
             return UNDECIDED;
         }
-        struct extension *ext = data + p->l4_offset;
         if ((void *)(ext + 1) > data_end)
             return VERDICT_PASS_MALFORMED;
-        p->protocol = ext->next;
-        p->l4_offset += 8 + ext->length * 8;
+        if (p->protocol == IPPROTO_FRAGMENT) {
+            p->fragment_id_be = ext->fragment_id_be;
+            p->protocol = ext->next;
+            p->l4_offset += 8;
+            if (ext->fragment_be & IPV6_FRAGMENT_OFFSET) {
+                p->kind = PACKET_LATER_FRAGMENT;
+                return UNDECIDED;
+            }
+            /* Neither offset nor more fragments: an atomic fragment (RFC 6946) is a whole packet. */
+            if (ext->fragment_be & IPV6_MORE_FRAGMENTS)
+                p->kind = PACKET_FIRST_FRAGMENT;
+        } else {
+            p->protocol = ext->next;
+            p->l4_offset += 8 + ext->length * 8;
+        }
     }
     return VERDICT_PASS_PROTOCOL;
 }
@@ -114,12 +145,13 @@ static __always_inline int parse_ipv6(context *ctx, void *data, void *data_end, 
 
     if ((void *)(ip + 1) > data_end || ip->version != 6)
         return VERDICT_PASS_MALFORMED;
-    __u32 end = packet_end(ctx, p, bpf_ntohs(ip->payload_len), ETH_HLEN + sizeof(*ip));
-    if (!end)
+    p->end = packet_end(ctx, p, bpf_ntohs(ip->payload_len), ETH_HLEN + sizeof(*ip));
+    if (!p->end)
         return VERDICT_PASS_MALFORMED;
 
     p->protocol = ip->nexthdr;
     p->ttl = ip->hop_limit;
+    p->kind = PACKET_WHOLE;
     p->l4_offset = ETH_HLEN + sizeof(*ip);
     if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) {
         int v = skip_extensions(data, data_end, p);
@@ -130,7 +162,11 @@ static __always_inline int parse_ipv6(context *ctx, void *data, void *data_end, 
     __builtin_memcpy(&p->key.v6.destination, &ip->daddr, sizeof(p->key.v6.destination));
     __builtin_memset(p->key.v6.pad, 0, sizeof(p->key.v6.pad));
     p->key.v6.protocol = p->protocol;
-    return parse_ports(data, data_end, p, end, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
+    if (p->kind == PACKET_LATER_FRAGMENT) {
+        p->tcp_flags = 0;
+        return UNDECIDED;
+    }
+    return parse_ports(data, data_end, p, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
 }
 
 #endif

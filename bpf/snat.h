@@ -9,6 +9,8 @@
 
 #include "bpf/checksum.h"
 #include "bpf/flow.h"
+#include "bpf/forward.h"
+#include "bpf/service.h"
 
 /*
  * Bounded so that a full range costs a new flow at most this many lookups: at 90 % use of the range 24 candidates all
@@ -20,10 +22,11 @@
 struct new_flow {
     struct flow6_key from; /* client -> frontend */
     struct flow6_key to;   /* new source -> backend */
-    __u32 backend_id;
+    struct choice choice;
     __u32 forward_flags;
     __u32 reply_flags;
-    __u32 recovered; /* the reply entry had outlived the forward entry */
+    __u32 recovered;     /* the reply entry had outlived the forward entry */
+    struct next_hop hop; /* of the forward direction */
     /* work space of this file */
     struct flow6_key reply;
     struct flow6_key back;
@@ -90,7 +93,7 @@ static __always_inline int reply_claim_family(__u8 family, struct new_flow *flow
     /* Assured first, insertion, assured again: a pair that is promoted in between is in one of the two when we look. */
     taken = flow_find_tuple(family, &flow->reply, TABLE_ASSURED);
     if (!taken) {
-        flow_value(&flow->value, &flow->reply, &flow->back, flow->reply_flags, flow->backend_id);
+        flow_value(&flow->value, &flow->reply, &flow->back, flow->reply_flags, flow->choice.backend_id);
         long error = flow_insert_unassured(family, &flow->reply, &flow->value, BPF_NOEXIST);
         if (error && error != -17 /* EEXIST */)
             return -1;
@@ -121,14 +124,17 @@ __noinline int reply_claim(__u32 family, struct new_flow *flow)
     return reply_claim_family(FAMILY_IPV6, flow);
 }
 
-/* Finds a source port for flow->to, claims the reply tuple, and inserts the forward entry. */
+/*
+ * Finds a source port for flow->to, claims the reply tuple, and inserts the forward entry. SCTP keeps its port where it
+ * can: another one costs every packet a new CRC.
+ */
 static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
 {
     __u32 ports = config.snat_port_max - config.snat_port_min + 1;
     __u32 candidate = (__u32)(((hash & 0xffffffff) * ports) >> 32);
     int claimed = 0;
 
-    if (!(flow->forward_flags & FLOW_SNAT))
+    if (!(flow->forward_flags & FLOW_SNAT) || flow->from.protocol == IPPROTO_SCTP)
         claimed = reply_claim(family, flow);
     for (int i = 0; i < SNAT_PROBES && !claimed; i++) {
         flow->to.source_port_be = bpf_htons(config.snat_port_min + candidate);
@@ -141,7 +147,9 @@ static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
         return VERDICT_DROP_NO_SNAT_PORT;
 
     __u32 flags = flow->forward_flags | (flow->recovered ? FLOW_SEEN_REPLY : 0);
-    flow_value(&flow->value, &flow->from, &flow->to, flags, flow->backend_id);
+    flow_value(&flow->value, &flow->from, &flow->to, flags, flow->choice.backend_id);
+    if (flow->forward_flags & FLOW_REDIRECT && flow->hop.state == NEXT_HOP_READY)
+        next_hop_cache(&flow->value.flow, &flow->hop, route_generation());
     if (flow_insert_unassured(family, &flow->from, &flow->value, BPF_ANY)) {
         if (!flow->recovered)
             flow_delete_unassured(family, &flow->reply);

@@ -27,7 +27,9 @@ static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
     enum verdict verdict = count_verdict(&p, process_frame(skb, &p, hook));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
         return p.to_neighbour ? bpf_redirect_neigh(p.out_ifindex, NULL, 0, 0) : bpf_redirect(p.out_ifindex, 0);
-    return verdict >= VERDICT_DROP_NO_BACKEND ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+        return bpf_redirect(skb->ifindex, 0);
+    return verdict >= VERDICT_FIRST_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 SEC("tc")

@@ -3,6 +3,7 @@
 #ifndef WEIR_TC_CONTEXT_H
 #define WEIR_TC_CONTEXT_H
 
+#include "bpf/checksum.h"
 #include "bpf/packet.h"
 
 typedef struct __sk_buff context;
@@ -28,6 +29,62 @@ static __always_inline __u32 context_ifindex(const context *ctx)
     return ctx->ifindex;
 }
 
+/* Cuts the frame to `keep` octets and then puts `front` octets before it. 0: done; pointers are stale either way. */
+static __always_inline int context_reshape(context *ctx, __u32 keep, __u32 front)
+{
+    if (bpf_skb_change_tail(ctx, keep, 0))
+        return -1;
+    return front && bpf_skb_change_head(ctx, front, 0);
+}
+
+/*
+ * pseudo, rest: sums over the pseudo-header and over the message with a checksum field of 0. Where the device is to fill
+ * the checksum in (CHECKSUM_PARTIAL), the field has to hold the pseudo-header's sum. A program cannot ask for that state,
+ * but the helper knows it: it then leaves a field alone that is no part of the pseudo-header. What it makes of the
+ * field otherwise is ~(difference - pseudo).
+ */
+static __always_inline int context_write_checksum(context *ctx, __u32 offset, __u16 pseudo, __u16 rest)
+{
+    if (bpf_skb_store_bytes(ctx, offset, &pseudo, sizeof(pseudo), 0))
+        return -1;
+    return bpf_l4_csum_replace(ctx, offset, 0, csum_fold((__u64)rest + 2 * (__u32)pseudo), 0) ? -1 : 0;
+}
+
+/*
+ * Is the transport checksum still to be filled in by the device? Then bit 16 is set over the field's content. Told by
+ * what the helper does to the field, as above.
+ */
+static __always_inline __u32 context_checksum_pending(context *ctx, const struct packet *p)
+{
+    __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+                                                              : __builtin_offsetof(struct udphdr, check));
+    __u16 before = 0, after = 0;
+
+    if ((p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) ||
+        bpf_skb_load_bytes(ctx, offset, &before, sizeof(before)) ||
+        bpf_l4_csum_replace(ctx, offset, 0, 1, 0) || bpf_skb_load_bytes(ctx, offset, &after, sizeof(after)))
+        return 0;
+    if (after == before)
+        return 1 << 16 | before;
+    bpf_skb_store_bytes(ctx, offset, &before, sizeof(before), 0);
+    return 0;
+}
+
+/* Octets from L3 on of the largest packet that this one is on the wire: a GSO packet will be cut into segments. */
+static __always_inline __u32 context_segment(const context *ctx, const struct packet *p)
+{
+    void *l4 = context_data(ctx) + l4_offset_of(p);
+    struct tcphdr *tcp = l4;
+
+    if (!ctx->gso_size)
+        return p->end - ETH_HLEN;
+    if (p->protocol != IPPROTO_TCP)
+        return p->l4_offset - ETH_HLEN + sizeof(struct udphdr) + ctx->gso_size;
+    if ((void *)(tcp + 1) > context_data_end(ctx))
+        return 0;
+    return p->l4_offset - ETH_HLEN + tcp->doff * 4 + ctx->gso_size;
+}
+
 /*
  * The kernel's helper knows whether the checksum is complete in the packet, to be filled in by the device
  * (CHECKSUM_PARTIAL: the field holds the pseudo-header's sum, so addresses count and ports do not) or already summed by
@@ -36,7 +93,7 @@ static __always_inline __u32 context_ifindex(const context *ctx)
 static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
                                                int forwarded)
 {
-    __u32 offset = p->l4_offset + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+    __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                               : __builtin_offsetof(struct udphdr, check));
     __u64 flags = p->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
     __u16 address_delta = f->address_delta;

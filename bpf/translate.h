@@ -8,10 +8,35 @@
 
 #include "bpf/checksum.h"
 #include "bpf/packet.h"
+#include "bpf/sctp.h"
 
 /* Lowering the TTL by one lowers the header's word {TTL, protocol} by 0x0100 in network order: (new - old) as a delta.
  */
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
+
+static __always_inline int sctp_ports(context *ctx, const struct packet *p, const struct flow *f)
+{
+    void *sctp = context_data(ctx) + l4_offset_of(p);
+    __u32 *ports = sctp, *check = sctp + SCTP_CHECKSUM_OFFSET;
+
+    if ((void *)(check + 1) > context_data_end(ctx))
+        return VERDICT_PASS_MALFORMED;
+    __u32 old = *ports;
+    ((__be16 *)sctp)[0] = f->source_port_be;
+    ((__be16 *)sctp)[1] = f->destination_port_be;
+    if (old != *ports)
+        *check ^= sctp_checksum_change(old ^ *ports, p->end - p->l4_offset);
+    return UNDECIDED;
+}
+
+/* What a router does: TTL (its checksum delta is in translate()) and Ethernet addresses. */
+static __always_inline void ethernet_forward(struct ethhdr *eth, const struct packet *p, const struct flow *f)
+{
+    if (p->to_neighbour)
+        return;
+    __builtin_memcpy(eth->h_dest, f->destination_mac, ETH_ALEN);
+    __builtin_memcpy(eth->h_source, f->source_mac, ETH_ALEN);
+}
 
 /* forwarded: this hook finishes the packet, so it does what a router does (TTL, Ethernet addresses). */
 static __always_inline int translate(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
@@ -20,9 +45,11 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
     struct ethhdr *eth = data;
-    __u16 *ports = data + p->l4_offset; /* source, destination: TCP and UDP alike */
+    /* Source, destination: every protocol alike. A later fragment has none. */
+    __u16 *ports = data + l4_offset_of(p);
+    int has_ports = p->kind != PACKET_LATER_FRAGMENT;
 
-    if ((void *)(ports + 2) > data_end)
+    if (has_ports && (void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;
     if (family == FAMILY_IPV4) {
         const struct flow4 *f4 = (const struct flow4 *)f;
@@ -44,12 +71,14 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
         if (forwarded)
             ip->hop_limit = p->ttl - 1;
     }
+    if (forwarded)
+        ethernet_forward(eth, p, f);
+    if (!has_ports)
+        return UNDECIDED;
+    if (p->protocol == IPPROTO_SCTP)
+        return sctp_ports(ctx, p, f);
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;
-    if (forwarded && !p->to_neighbour) {
-        __builtin_memcpy(eth->h_dest, f->destination_mac, ETH_ALEN);
-        __builtin_memcpy(eth->h_source, f->source_mac, ETH_ALEN);
-    }
     return context_l4_checksum(ctx, p, family, f, forwarded);
 }
 

@@ -16,7 +16,9 @@ int weir_xdp(struct xdp_md *ctx)
     enum verdict verdict = count_verdict(&p, process_frame(ctx, &p, HOOK_XDP));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
         return p.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(p.out_ifindex, 0);
-    return verdict >= VERDICT_DROP_NO_BACKEND ? XDP_DROP : XDP_PASS;
+    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+        return XDP_TX;
+    return verdict >= VERDICT_FIRST_DROP ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -30,10 +30,40 @@ static __always_inline __u32 context_ifindex(const context *ctx)
     return ctx->ingress_ifindex;
 }
 
+/* Cuts the frame to `keep` octets and then puts `front` octets before it. 0: done; pointers are stale either way. */
+static __always_inline int context_reshape(context *ctx, __u32 keep, __u32 front)
+{
+    if (bpf_xdp_adjust_tail(ctx, (int)keep - (int)bpf_xdp_get_buff_len(ctx)))
+        return -1;
+    return front && bpf_xdp_adjust_head(ctx, -(int)front);
+}
+
+/* pseudo, rest: sums over the pseudo-header and over the message with a checksum field of 0. */
+static __always_inline int context_write_checksum(context *ctx, __u32 offset, __u16 pseudo, __u16 rest)
+{
+    __u16 *check = context_data(ctx) + offset;
+
+    if ((void *)(check + 1) > context_data_end(ctx))
+        return -1;
+    *check = ~csum_fold((__u64)pseudo + rest);
+    return 0;
+}
+
+static __always_inline __u32 context_checksum_pending(context *ctx, const struct packet *p)
+{
+    return 0;
+}
+
+/* Octets from L3 on of the largest packet that this one is on the wire. */
+static __always_inline __u32 context_segment(context *ctx, const struct packet *p)
+{
+    return p->end - ETH_HLEN;
+}
+
 static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
                                                int forwarded)
 {
-    __u32 offset = p->l4_offset + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+    __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                               : __builtin_offsetof(struct udphdr, check));
     __u16 *check = context_data(ctx) + offset;
 

@@ -25,7 +25,7 @@ namespace weir::abi
 #endif
 
 enum abi_constants {
-    WEIR_ABI_VERSION = 1,
+    WEIR_ABI_VERSION = 2,
     TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
     SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
     SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
@@ -73,16 +73,64 @@ struct slot_range {
     __u32 length; /* in slots; 0 unless the action is SCOPE_BALANCE */
 };
 
+enum frontend_flags {
+    FRONTEND_SOURCE_RANGES = 1, /* only sources in `source_ranges` may come in, whatever their scope */
+    FRONTEND_AFFINITY = 2,      /* sessionAffinity: ClientIP */
+    FRONTEND_OF_NODE = 4,       /* the address is one of the node's (see VIP_OF_NODE); for the agent */
+};
+
 struct frontend {
-    struct slot_range cluster;  /* for packets of scope cluster: pods of this node */
+    struct slot_range cluster;  /* for packets of scope cluster: pods of this node, the node itself */
     struct slot_range external; /* for packets of scope external: uplinks */
     __u32 service_id;           /* key into `services` */
     __u8 kind;                  /* enum frontend_kind */
     __u8 cluster_action;        /* enum scope_action */
     __u8 external_action;       /* enum scope_action */
-    __u8 pad;
+    __u8 flags;                 /* enum frontend_flags */
+    __u32 affinity_ticks;       /* how long a client stays with its backend after its last new connection */
+    __u8 cluster_members;       /* the flag of struct backend that tells whether the range of this scope holds it: */
+    __u8 external_members;      /* BACKEND_IN_CLUSTER_SET or BACKEND_IN_LOCAL_SET */
+    __u8 pad[2];
 };
-WEIR_STATIC_ASSERT(sizeof(struct frontend) == 24, "frontend");
+WEIR_STATIC_ASSERT(sizeof(struct frontend) == 32, "frontend");
+
+enum vip_flags {
+    VIP_OF_NODE = 1,        /* an address of the node: what no frontend wants is the host stack's business */
+    VIP_CLOSED_OUTSIDE = 2, /* nothing of it is offered to uplinks (a ClusterIP) */
+};
+
+/*
+ * Map `vips` (hash, key: struct address): the addresses that frontends have. Writer: agent. Reader: datapath, for every
+ * packet without a flow: one lookup tells that it is none of ours.
+ */
+struct vip {
+    __u32 flags; /* enum vip_flags */
+};
+WEIR_STATIC_ASSERT(sizeof(struct vip) == 4, "vip");
+
+/*
+ * Map `source_ranges` (LPM trie; the value is 1): who may reach the frontends of a service port that have
+ * FRONTEND_SOURCE_RANGES. Writer: agent. Reader: datapath, once per new flow to such a frontend.
+ */
+struct source_range_key {
+    __u32 prefix_length; /* in bits: 32 for the id, then those of the address in its 16-byte form */
+    __be32 service_id_be; /* the kernel compares bits in memory order */
+    struct address address;
+};
+WEIR_STATIC_ASSERT(sizeof(struct source_range_key) == 24, "source_range_key");
+
+/* Map `affinity` (LRU hash). Writer and reader: datapath, once per new flow to a frontend with FRONTEND_AFFINITY. */
+struct affinity_key {
+    struct address client;
+    __u32 service_id;
+};
+WEIR_STATIC_ASSERT(sizeof(struct affinity_key) == 20, "affinity_key");
+
+struct affinity {
+    __u32 backend_id;
+    __u32 last_new; /* ticks: the client's last new connection */
+};
+WEIR_STATIC_ASSERT(sizeof(struct affinity) == 8, "affinity");
 
 /* Map `slots` (array). Key: slot / SLOTS_PER_LINE. Writer: agent. Reader: datapath, once per new flow. */
 struct slot_line {
@@ -93,7 +141,9 @@ WEIR_STATIC_ASSERT(sizeof(struct slot_line) == 64, "slot_line is one cache line"
 /* ---- backends ---------------------------------------------------------------------------------------------------- */
 
 enum backend_flags {
-    BACKEND_IN_USE = 1, /* unset: the id is free, or its backend takes no new connections any more */
+    BACKEND_IN_USE = 1,         /* unset: the id is free, or its backend takes no new connections any more */
+    BACKEND_IN_CLUSTER_SET = 2, /* in the set for sources and policies that see the whole cluster */
+    BACKEND_IN_LOCAL_SET = 4,   /* in the set of this node's endpoints (traffic policy Local) */
 };
 
 /* Map `backends` (array, key: backend id). Writer: agent. Reader: datapath (new flows, SYNs), sweeper. */
@@ -148,6 +198,7 @@ enum flow_flags {
     FLOW_FIN = 1 << 7,        /* this direction sent its FIN */
     FLOW_PEER_FIN = 1 << 8,   /* the other direction sent its FIN */
     FLOW_CLOSING = 1 << 9,    /* both FINs or a RST were seen: short timeout, a new SYN starts afresh */
+    FLOW_MTU_SHIFT = 16,      /* the upper half of the flags: what the next hop takes at most, in octets from L3 on */
 };
 
 /*
@@ -160,7 +211,8 @@ struct flow {
     __be16 destination_port_be;
     __u16 address_delta;    /* one's complement sum of (new - old) address words, folded; in packet byte order */
     __u16 port_delta;       /* the same for the two ports */
-    __u32 flags;            /* enum flow_flags; set by atomic or, since both directions may do so at once */
+    __u32 flags;            /* enum flow_flags; set by atomic or, since both directions may do so at once. The upper half
+                               (FLOW_MTU_SHIFT) is written with the next hop, as 16 bits of its own; 0: not known */
     __u32 last_seen;        /* ticks */
     __u32 route_generation; /* the next hop below is valid while this equals runtime.route_generation */
     __u32 ifindex;          /* next hop (FLOW_REDIRECT only): device and Ethernet addresses */
@@ -186,6 +238,49 @@ WEIR_STATIC_ASSERT(sizeof(struct flow) == 56, "flow");
 WEIR_STATIC_ASSERT(sizeof(struct flow4) == 64, "flow4 is one cache line");
 WEIR_STATIC_ASSERT(sizeof(struct flow6) == 88, "flow6");
 
+/*
+ * Map `fragments` (LRU hash): which ports belong to an IP datagram? Writer: datapath, on first fragments. Reader:
+ * datapath, on later ones.
+ */
+struct fragment_key {
+    struct address source;
+    struct address destination;
+    __be32 id_be; /* IPv4: the 16-bit identification, in the low-addressed half */
+    __u8 protocol; /* IPv4: of the transport header; IPv6: what follows the fragment header */
+    __u8 pad[3];
+};
+WEIR_STATIC_ASSERT(sizeof(struct fragment_key) == 40, "fragment_key");
+
+struct fragment {
+    __be16 source_port_be;
+    __be16 destination_port_be;
+    __u8 protocol; /* of the transport header, which IPv6 may have behind further extension headers */
+    __u8 pad[3];
+};
+WEIR_STATIC_ASSERT(sizeof(struct fragment) == 8, "fragment");
+
+/*
+ * Map `socket_peers` (LRU hash): a socket of the node that was sent to a backend in a frontend's place. Writer: socket
+ * hooks (connect, sendmsg). Reader: socket hooks (recvmsg, getpeername), the agent, which aborts UDP sockets of removed
+ * backends.
+ */
+struct socket_peer_key {
+    __u64 cookie; /* of the socket */
+    struct address backend;
+    __be16 backend_port_be;
+    __u8 protocol;
+    __u8 pad[5];
+};
+WEIR_STATIC_ASSERT(sizeof(struct socket_peer_key) == 32, "socket_peer_key");
+
+struct socket_peer {
+    struct address frontend;
+    __be16 frontend_port_be;
+    __u8 pad[2];
+    __u32 backend_id;
+};
+WEIR_STATIC_ASSERT(sizeof(struct socket_peer) == 24, "socket_peer");
+
 /* ---- the node ---------------------------------------------------------------------------------------------------- */
 
 enum device_flags {
@@ -205,8 +300,11 @@ WEIR_STATIC_ASSERT(sizeof(struct device) == 24, "device");
 struct runtime {
     __u32 abi_version;      /* WEIR_ABI_VERSION of the agent that made the maps */
     __u32 route_generation; /* starts at 1; raised on route, neighbour and link events: cached next hops are stale */
+    __be32 node4_be;        /* the node's first address of each family: the source of a pod that reaches itself through */
+    __u32 pad;              /* its service, where the route prefers none; 0: none */
+    struct address node6;
 };
-WEIR_STATIC_ASSERT(sizeof(struct runtime) == 8, "runtime");
+WEIR_STATIC_ASSERT(sizeof(struct runtime) == 32, "runtime");
 
 /* ---- verdicts ---------------------------------------------------------------------------------------------------- */
 
@@ -217,9 +315,9 @@ WEIR_STATIC_ASSERT(sizeof(struct runtime) == 8, "runtime");
 enum verdict {
     /* untouched */
     VERDICT_PASS_NOT_IP = 0,
-    VERDICT_PASS_PROTOCOL,  /* neither TCP nor UDP, or extension headers beyond the bound */
+    VERDICT_PASS_PROTOCOL,  /* none that is translated, or extension headers beyond the bound */
     VERDICT_PASS_MALFORMED, /* headers that do not add up: the host stack drops it */
-    VERDICT_PASS_FRAGMENT,
+    VERDICT_PASS_FRAGMENT,  /* a later fragment whose first one was not seen */
     VERDICT_PASS_NO_FRONTEND, /* not ours */
     VERDICT_PASS_OTHER_HOOK,  /* a known flow that another hook rewrites */
     VERDICT_PASS_TO_TC,       /* XDP leaves it to tc ingress */
@@ -228,14 +326,23 @@ enum verdict {
     VERDICT_FORWARD,       /* forward direction, sent to the next hop */
     VERDICT_REPLY_DELIVER, /* reply direction, rewritten at egress */
     VERDICT_REPLY_FORWARD, /* reply direction, sent to the next hop */
+    /* answered in the place of the addressee, see bpf/reject.h */
+    VERDICT_ECHO_REPLY,        /* a VIP answers ping */
+    VERDICT_REJECT_NO_BACKEND, /* no usable endpoint anywhere: RST, or port unreachable */
+    VERDICT_REJECT_NO_PORT,    /* a VIP's unused port: the same */
+    VERDICT_ANSWER_TOO_BIG,    /* larger than the next hop takes: fragmentation needed, or packet too big */
+    VERDICT_ANSWER_TTL,        /* time exceeded */
     /* dropped */
-    VERDICT_DROP_NO_BACKEND, /* the first drop: everything behind it is one */
+    VERDICT_FIRST_DROP,
+    VERDICT_DROP_ANSWER_LIMIT = VERDICT_FIRST_DROP, /* would be answered, but too many were lately */
+    VERDICT_DROP_NO_ANSWER,                         /* would be answered, but may not be (a RST) or cannot be */
     VERDICT_DROP_NO_LOCAL_BACKEND,
     VERDICT_DROP_CLOSED_FRONTEND,
+    VERDICT_DROP_SOURCE_RANGE,  /* the source is in none of loadBalancerSourceRanges */
+    VERDICT_DROP_SERVICE_RANGE, /* an address of the service CIDR that no Service has */
+    VERDICT_DROP_VIP_PROTOCOL,  /* a VIP has TCP, UDP, SCTP and ping */
     VERDICT_DROP_STRAY_RST, /* a RST to a frontend that belongs to no flow creates none */
     VERDICT_DROP_NO_ROUTE,
-    VERDICT_DROP_TOO_BIG,
-    VERDICT_DROP_TTL,
     VERDICT_DROP_NO_SNAT_ADDRESS,
     VERDICT_DROP_NO_SNAT_PORT,
     VERDICT_DROP_TABLE,         /* the kernel refused a flow entry */
@@ -251,6 +358,12 @@ struct verdict_count {
 /* ---- configuration fixed at load (.rodata of every program) -------------------------------------------------------
  */
 
+/* One range of addresses: those whose bits under the mask are the base's. An all-zero mask: no range. */
+struct address_range {
+    struct address base;
+    struct address mask;
+};
+
 struct datapath_config {
     __u32 seed;          /* of the choice of backends; the same on every node of a cluster */
     __u16 snat_port_min; /* inclusive */
@@ -262,8 +375,10 @@ struct datapath_config {
     __u32 timeout_closing;
     __u32 timeout_udp;
     __u32 fib_source; /* 1: bpf_fib_lookup tells the preferred source (BPF_FIB_LOOKUP_SRC, Linux >= 6.7) */
+    struct address_range service_ranges[2]; /* one of each family at most */
+    __u64 netns_cookie; /* of the node: sockets elsewhere are pods' and left to tc; 0: every socket is translated */
 };
-WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 32, "datapath_config");
+WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 104, "datapath_config");
 
 /* Argument and answer of the sweeper (SEC("syscall")). */
 struct sweep_result {

@@ -17,6 +17,29 @@ struct {
 } frontends SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct address);
+    __type(value, struct vip);
+} vips SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LPM_TRIE);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC); /* the kernel has no other kind */
+    __type(key, struct source_range_key);
+    __type(value, __u32);
+} source_ranges SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, struct affinity_key);
+    __type(value, struct affinity);
+} affinity SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 65536);
     __type(key, __u32);
@@ -65,6 +88,20 @@ struct {
     __type(key, struct flow6_key);
     __type(value, struct flow6);
 } flows6_unassured SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 8192);
+    __type(key, struct fragment_key);
+    __type(value, struct fragment);
+} fragments SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, struct socket_peer_key);
+    __type(value, struct socket_peer);
+} socket_peers SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_HASH);

@@ -5,8 +5,8 @@ namespace weir::maps {
 
 const std::vector<std::string_view>& map_names() {
     static const std::vector<std::string_view> names = {
-        "frontends", "slots",  "backends",         "services", "flows4",  "flows4_unassured",
-        "flows6",    "flows6_unassured", "devices", "runtime", "verdicts"};
+        "frontends", "vips",   "source_ranges",    "slots",     "backends",     "services", "affinity", "flows4",
+        "flows4_unassured",    "flows6", "flows6_unassured", "fragments", "socket_peers", "devices",  "runtime",  "verdicts"};
     return names;
 }
 

@@ -30,6 +30,10 @@ struct PinPaths {
 const std::vector<std::string_view>& map_names();
 
 using FrontendMap = Map<abi::frontend_key, abi::frontend>;
+using VipMap = Map<abi::address, abi::vip>;
+using SourceRangeMap = Map<abi::source_range_key, std::uint32_t>;
+using AffinityMap = Map<abi::affinity_key, abi::affinity>;
+using SocketPeerMap = Map<abi::socket_peer_key, abi::socket_peer>;
 using SlotMap = Map<std::uint32_t, abi::slot_line>;
 using BackendMap = Map<std::uint32_t, abi::backend>;
 using ServiceMap = Map<std::uint32_t, abi::service_name>;

@@ -15,7 +15,7 @@ struct VerdictName {
 
 VerdictName verdict_name(abi::verdict verdict);
 inline bool is_drop(abi::verdict verdict) {
-    return verdict >= abi::VERDICT_DROP_NO_BACKEND;
+    return verdict >= abi::VERDICT_FIRST_DROP;
 }
 
 }  // namespace weir::maps

@@ -43,7 +43,8 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
       layout_({.frontends = programs.sizes().frontends,
                .services = programs.sizes().services,
                .backends = programs.sizes().backends,
-               .slot_lines = programs.sizes().slots / abi::SLOTS_PER_LINE}),
+               .slot_lines = programs.sizes().slots / abi::SLOTS_PER_LINE,
+               .source_ranges = programs.sizes().source_ranges}),
       retry_timer_(io),
       sweep_timer_(io),
       publish_timer_(io) {}
@@ -112,6 +113,7 @@ void Agent::update_node() {
     if (node == node_) return;
     node_ = node;
     planner_.set_node(node);
+    if (auto set = writer_.set_node_addresses(node.node_port_addresses); !set) spdlog::error("{}", set.error());
     cluster_.mark_all_dirty();
 }
 

@@ -150,6 +150,9 @@ Keys datapath_keys(Config& config) {
                        {{"frontends", size_handler("datapath.maps.frontends", settings.sizes.frontends, 1, 1 << 24)},
                         {"services", size_handler("datapath.maps.services", settings.sizes.services, 1, 1 << 24)},
                         {"backends", size_handler("datapath.maps.backends", settings.sizes.backends, 2, 1 << 24)},
+                        {"sourceRanges",
+                         size_handler("datapath.maps.sourceRanges", settings.sizes.source_ranges, 1, 1 << 24)},
+                        {"affinity", size_handler("datapath.maps.affinity", settings.sizes.affinity, 1024, 1 << 24)},
                         {"slots", size_handler("datapath.maps.slots", settings.sizes.slots, 16, 1u << 30)}});
          }},
         {"timeouts", [&](const YAML::Node& node) {

@@ -56,6 +56,7 @@ std::expected<Config, std::string> effective(const Flags& flags) {
     if (flags.log_level) config->log_level = *flags.log_level;
     if (!flags.uplinks.empty()) config->interfaces.uplinks = flags.uplinks;
     if (!flags.workloads.empty()) config->interfaces.workloads = flags.workloads;
+    config->datapath.service_ranges = config->service_cidrs;
     config->datapath.sizes = datapath::resolve_sizes(config->datapath.sizes, datapath::machine_memory());
     return config;
 }

@@ -34,8 +34,16 @@ std::uint32_t ticks(std::chrono::seconds seconds) {
                                       abi::TICK_SHIFT);
 }
 
+abi::address_range address_range(const model::Cidr& cidr) {
+    abi::address_range range{};
+    std::ranges::copy(cidr.base.bytes, range.base.bytes);
+    unsigned bits = cidr.length + (cidr.base.family() == model::Family::ipv4 ? 96 : 0);
+    for (unsigned i = 0; i < bits; ++i) range.mask.bytes[i / 8] |= static_cast<std::uint8_t>(0x80 >> i % 8);
+    return range;
+}
+
 abi::datapath_config config_of(const Settings& settings, bool fib_source) {
-    return {
+    abi::datapath_config config{
         .seed = settings.seed,
         .snat_port_min = settings.snat_port_min,
         .snat_port_max = settings.snat_port_max,
@@ -45,11 +53,19 @@ abi::datapath_config config_of(const Settings& settings, bool fib_source) {
         .timeout_closing = ticks(settings.timeouts.closing),
         .timeout_udp = ticks(settings.timeouts.udp),
         .fib_source = fib_source ? 1u : 0u,
+        .service_ranges = {},
+        .netns_cookie = 0,
     };
+    for (std::size_t i = 0; i < settings.service_ranges.size() && i < std::size(config.service_ranges); ++i)
+        config.service_ranges[i] = address_range(settings.service_ranges[i]);
+    return config;
 }
 
 std::uint32_t entries_of(const MapSizes& sizes, std::string_view name) {
-    if (name == "frontends") return sizes.frontends;
+    // Each frontend may have an address of its own.
+    if (name == "frontends" || name == "vips") return sizes.frontends;
+    if (name == "source_ranges") return sizes.source_ranges;
+    if (name == "affinity") return sizes.affinity;
     if (name == "services") return sizes.services;
     if (name == "backends") return sizes.backends;
     if (name == "slots") return sizes.slots / abi::SLOTS_PER_LINE;
@@ -67,6 +83,8 @@ MapSizes sizes_in_force(MapSizes sizes, const std::map<std::string, maps::Fd, st
     sizes.services = entries("services");
     sizes.backends = entries("backends");
     sizes.slots = entries("slots") * abi::SLOTS_PER_LINE;
+    sizes.source_ranges = entries("source_ranges");
+    sizes.affinity = entries("affinity");
     sizes.flows_assured = entries("flows4");
     sizes.flows_unassured = entries("flows4_unassured");
     return sizes;
@@ -198,7 +216,9 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
             bpf_map* map = bpf_object__find_map_by_name(loaded->xdp->obj, std::string(name).c_str());
             if (map) loaded->fds.emplace(name, maps::Fd(::dup(bpf_map__fd(map))));
         }
-        abi::runtime runtime{.abi_version = abi::WEIR_ABI_VERSION, .route_generation = 1};
+        abi::runtime runtime{};
+        runtime.abi_version = abi::WEIR_ABI_VERSION;
+        runtime.route_generation = 1;
         std::uint32_t zero = 0;
         if (auto error = maps::raw::update(loaded->fds.find("runtime")->second.get(), &zero, &runtime))
             return std::unexpected(fmt::format("map runtime: {}", error.message()));

@@ -38,6 +38,9 @@ MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
 std::uint64_t memory_of(const MapSizes& sizes) {
     return hash_memory<abi::frontend_key, abi::frontend>(sizes.frontends) +
            hash_memory<std::uint32_t, abi::service_name>(sizes.services) +
+           hash_memory<abi::address, abi::vip>(sizes.frontends) +
+           hash_memory<abi::source_range_key, std::uint32_t>(sizes.source_ranges) +
+           hash_memory<abi::affinity_key, abi::affinity>(sizes.affinity) +
            sizes.backends * std::uint64_t{sizeof(abi::backend)} + sizes.slots * std::uint64_t{sizeof(std::uint32_t)} +
            hash_memory<abi::flow4_key, abi::flow4>(sizes.flows_assured) +
            hash_memory<abi::flow6_key, abi::flow6>(sizes.flows_assured) +

@@ -5,7 +5,9 @@
 #include <chrono>
 #include <cstdint>
 #include <string>
+#include <vector>
 
+#include "loader/model/address.hpp"
 #include "maps/pins.hpp"
 
 namespace weir::datapath {
@@ -23,6 +25,8 @@ struct MapSizes {
     std::uint32_t slots = 0;  // in slots; rounded up to whole lines
     std::uint32_t flows_assured = 0;
     std::uint32_t flows_unassured = 65536;
+    std::uint32_t source_ranges = 65536;
+    std::uint32_t affinity = 65536;
     bool operator==(const MapSizes&) const = default;
 };
 
@@ -46,6 +50,8 @@ struct Settings {
     std::uint16_t snat_port_max = 65535;
     // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.
     std::uint32_t seed = 0x77656972;
+    // Addresses in these that no Service has are dropped. One of each family at most.
+    std::vector<model::Cidr> service_ranges;
 };
 
 // Fills in sizes that are 0: slots get 1/128 of the memory, between 16 and 128 MiB; the assured flow tables one entry per

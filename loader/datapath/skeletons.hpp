@@ -4,6 +4,8 @@
 
 #include "maps/abi.h"
 
+using weir::abi::address;
+using weir::abi::address_range;
 using weir::abi::datapath_config;
 
 #include "sweep.skel.h"

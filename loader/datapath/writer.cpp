@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/datapath/writer.hpp"
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cstring>
 #include <system_error>
 #include <vector>
 
@@ -43,6 +46,8 @@ KernelWriter::KernelWriter(const Programs& programs)
       slots_(view<maps::SlotMap>(programs, "slots")),
       backends_(view<maps::BackendMap>(programs, "backends")),
       services_(view<maps::ServiceMap>(programs, "services")),
+      vips_(view<maps::VipMap>(programs, "vips")),
+      source_ranges_(view<maps::SourceRangeMap>(programs, "source_ranges")),
       devices_(view<maps::DeviceMap>(programs, "devices")),
       runtime_(view<maps::RuntimeMap>(programs, "runtime")) {}
 
@@ -55,8 +60,14 @@ std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& cha
     auto done = write_all(backends_, "backends", changes.backends_on);
     if (done) done = write_all(services_, "services", changes.services_on);
     if (done) done = write_all(slots_, "slots", changes.slots);
+    for (auto it = changes.source_ranges_on.begin(); done && it != changes.source_ranges_on.end(); ++it) {
+        if (auto error = source_ranges_.update(*it, 1)) done = std::unexpected(failure("source_ranges", error));
+    }
     if (done) done = write_all(frontends_, "frontends", changes.frontends_on);
+    if (done) done = write_all(vips_, "vips", changes.vips_on);
     if (done) done = erase_all(frontends_, "frontends", changes.frontends_off);
+    if (done) done = erase_all(vips_, "vips", changes.vips_off);
+    if (done) done = erase_all(source_ranges_, "source_ranges", changes.source_ranges_off);
     if (done) done = erase_all(services_, "services", changes.services_off);
     if (done) done = write_all(backends_, "backends", zeroed);
     return done;
@@ -72,6 +83,10 @@ std::expected<plan::MapContents, std::string> KernelWriter::read() const {
         if (value.flags & abi::BACKEND_IN_USE) contents.backends.emplace_back(key, value);
     });
     if (error) return std::unexpected(failure("backends", error));
+    error = vips_.for_each([&](const auto& key, const auto& value) { contents.vips.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("vips", error));
+    error = source_ranges_.for_each([&](const auto& key, auto) { contents.source_ranges.push_back(key); });
+    if (error) return std::unexpected(failure("source_ranges", error));
     error = slots_.for_each([&](auto, const auto& value) { contents.slots.push_back(value); });
     if (error) return std::unexpected(failure("slots", error));
     return contents;
@@ -94,6 +109,25 @@ std::expected<void, std::string> KernelWriter::bump_route_generation() {
     if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
     // 0 marks a flow whose next hop was never looked up.
     if (++runtime->route_generation == 0) runtime->route_generation = 1;
+    if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
+    return {};
+}
+
+std::expected<void, std::string> KernelWriter::set_node_addresses(const std::vector<model::Address>& addresses) {
+    auto runtime = runtime_.lookup(0);
+    if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
+    auto before = *runtime;
+    runtime->node4_be = 0;
+    runtime->node6 = {};
+    for (auto family : {model::Family::ipv4, model::Family::ipv6}) {
+        auto first = std::ranges::find(addresses, family, &model::Address::family);
+        if (first == addresses.end()) continue;
+        if (family == model::Family::ipv4)
+            runtime->node4_be = htonl(first->ipv4());
+        else
+            std::ranges::copy(first->bytes, runtime->node6.bytes);
+    }
+    if (std::memcmp(&before, &*runtime, sizeof(before)) == 0) return {};
     if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
     return {};
 }

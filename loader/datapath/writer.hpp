@@ -24,6 +24,8 @@ public:
     virtual std::expected<void, std::string> set_devices(const std::map<unsigned, abi::device>& devices) = 0;
     // Every cached next hop becomes stale.
     virtual std::expected<void, std::string> bump_route_generation() = 0;
+    // The first of each family counts.
+    virtual std::expected<void, std::string> set_node_addresses(const std::vector<model::Address>& addresses) = 0;
 };
 
 class KernelWriter : public MapWriter {
@@ -34,12 +36,15 @@ public:
     std::expected<plan::MapContents, std::string> read() const override;
     std::expected<void, std::string> set_devices(const std::map<unsigned, abi::device>& devices) override;
     std::expected<void, std::string> bump_route_generation() override;
+    std::expected<void, std::string> set_node_addresses(const std::vector<model::Address>& addresses) override;
 
 private:
     maps::FrontendMap frontends_;
     maps::SlotMap slots_;
     maps::BackendMap backends_;
     maps::ServiceMap services_;
+    maps::VipMap vips_;
+    maps::SourceRangeMap source_ranges_;
     maps::DeviceMap devices_;
     maps::RuntimeMap runtime_;
 };

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // The layout's start from maps that an earlier agent filled. Nothing in them is trusted: what does not fit together is
 // left out here and rewritten or removed by the first complete plan.
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <cstring>
 #include <optional>
 #include <string>
 
+#include "loader/plan/entries.hpp"
 #include "loader/plan/layout.hpp"
 #include "loader/plan/table.hpp"
 
@@ -42,6 +45,16 @@ void Layout::adopt(const MapContents& contents) {
         if (auto record = adopt_service(id, name)) by_id.emplace(id, record);
     }
     adopt_backends(contents, by_id);
+    for (const auto& key : contents.source_ranges) {
+        if (auto owner = by_id.find(ntohl(key.service_id_be)); owner != by_id.end()) {
+            owner->second->source_ranges.push_back(key);
+            ++source_ranges_;
+        } else {
+            adoption_->stray_source_ranges.push_back(key);
+        }
+    }
+    for (auto& [name, record] : ports_) std::ranges::sort(record.source_ranges, SourceRangeLess());
+    frontends_.vips().adopt(contents.vips);
     for (const auto& [key, value] : contents.frontends) {
         auto owner = by_id.find(value.service_id);
         if (owner == by_id.end()) {
@@ -122,6 +135,9 @@ MapChanges Layout::finish_adoption() {
         if (service_ids_.contains(id)) service_ids_.retire(id);
     }
     for (auto id : adoption_->stray_backends) remove_backend(id, changes);
+    changes.source_ranges_off.insert(changes.source_ranges_off.end(), adoption_->stray_source_ranges.begin(),
+                                     adoption_->stray_source_ranges.end());
+    frontends_.vips().flush(changes.vips_on, changes.vips_off);
     adoption_.reset();
     return changes;
 }

@@ -25,8 +25,15 @@ const abi::frontend* FrontendTable::find(const abi::frontend_key& key) const {
     return found == entries_.end() || found->second.service_id == 0 ? nullptr : &found->second;
 }
 
+void FrontendTable::set(const abi::frontend_key& key, const abi::frontend& value) {
+    auto& entry = entries_[key];
+    if (entry.service_id != 0) vips_.remove(key, entry);
+    entry = value;
+    if (entry.service_id != 0) vips_.add(key, entry);
+}
+
 void FrontendTable::remove(const abi::frontend_key& key) {
-    entries_[key] = {};
+    set(key, {});
     removed_[0].push_back(key);
 }
 

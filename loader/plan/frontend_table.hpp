@@ -10,6 +10,7 @@
 
 #include "loader/plan/hash.hpp"
 #include "loader/plan/plan.hpp"
+#include "loader/plan/vips.hpp"
 
 namespace weir::plan {
 
@@ -41,7 +42,7 @@ public:
     // An entry on its way out still takes room: new entries are written before old ones are deleted.
     bool takes_room(const abi::frontend_key& key) const { return entries_.contains(key); }
 
-    void set(const abi::frontend_key& key, const abi::frontend& value) { entries_[key] = value; }
+    void set(const abi::frontend_key& key, const abi::frontend& value);
     void remove(const abi::frontend_key& key);
 
     // True: room was made.
@@ -49,10 +50,13 @@ public:
 
     std::uint32_t used() const { return static_cast<std::uint32_t>(entries_.size()); }
 
+    VipTable& vips() { return vips_; }
+
 private:
     // Service id 0 marks an entry on its way out.
     std::unordered_map<abi::frontend_key, abi::frontend, FrontendKeyHash, FrontendKeyEqual> entries_;
     std::array<std::vector<abi::frontend_key>, 2> removed_;  // by the grace periods that they have seen
+    VipTable vips_;
 };
 
 }  // namespace weir::plan

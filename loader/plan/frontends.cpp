@@ -24,13 +24,13 @@ class PlaceList {
 public:
     PlaceList(const std::vector<Family>& families, std::vector<Place>& out) : families_(families), out_(out) {}
 
-    void add(abi::frontend_kind kind, const model::Address& address, std::uint16_t port, bool closed = false) {
+    void add(abi::frontend_kind kind, const model::Address& address, std::uint16_t port, bool restricted = false) {
         if (!contains(families_, address.family())) return;
         auto same = std::ranges::find_if(out_, [&](const auto& p) { return p.address == address && p.port == port; });
         if (same == out_.end())
             out_.push_back({.kind = kind, .address = address, .port = port});
-        else if (closed)
-            same->kind = kind;  // an address that is both an external IP and a closed LB IP: the stricter one counts
+        else if (restricted)
+            same->kind = kind;  // an address that is both an external IP and a restricted LB IP: the stricter one counts
     }
 
 private:
@@ -58,7 +58,9 @@ Scope scope_of(const EligibleSets& sets, TrafficPolicy policy, SetTable& table) 
     if (sets.cluster.empty()) return {.action = abi::SCOPE_REJECT};
     if (policy == TrafficPolicy::cluster) return table.balance(sets.cluster);
     if (sets.local.empty()) return {.action = abi::SCOPE_NO_LOCAL};
-    return table.balance(sets.local);
+    auto scope = table.balance(sets.local);
+    scope.local = true;
+    return scope;
 }
 
 constexpr Scope closed{.action = abi::SCOPE_CLOSED};
@@ -82,9 +84,8 @@ std::vector<Family> families_of(const model::Service& service, const NodeContext
     return families;
 }
 
-bool closed_by_source_ranges(const model::Service& service, Family family) {
+bool is_restricted(const model::Service& service, Family family) {
     if (service.source_ranges.empty()) return false;
-    // A range of everything is no restriction.
     return std::ranges::none_of(service.source_ranges,
                                 [&](const auto& range) { return range.length == 0 && range.base.family() == family; });
 }
@@ -104,7 +105,7 @@ std::vector<Place> places_of(const model::Service& service, const model::Service
         for (const auto& ingress : service.load_balancer) {
             if (ingress.mode == model::IpMode::vip)
                 list.add(abi::FRONTEND_LOAD_BALANCER, ingress.ip, port.port,
-                         closed_by_source_ranges(service, ingress.ip.family()));
+                         is_restricted(service, ingress.ip.family()));
         }
     }
     return places;
@@ -126,19 +127,38 @@ ServicePortPlan plan_port(const model::Service& service, const model::ServicePor
         if (!sets) sets = eligible(slices, port, family, node);
 
         Frontend frontend{
-            .kind = place.kind, .address = place.address, .port = place.port, .cluster = {}, .external = {}};
+            .kind = place.kind,
+            .address = place.address,
+            .port = place.port,
+            .cluster = {},
+            .external = {},
+            .restricted = place.kind == abi::FRONTEND_LOAD_BALANCER && is_restricted(service, family),
+            .of_node = place.kind == abi::FRONTEND_NODE_PORT || contains(node.addresses, place.address)};
         if (place.kind == abi::FRONTEND_CLUSTER_IP) {
             frontend.cluster = scope_of(*sets, service.internal_traffic_policy, table);
             frontend.external = node.external_cluster_ip ? frontend.cluster : closed;
-        } else if (place.kind == abi::FRONTEND_LOAD_BALANCER && closed_by_source_ranges(service, family)) {
-            frontend.cluster = closed;
-            frontend.external = closed;
         } else {
             // The short-cut: inside the cluster nothing is gained by looking at this node's endpoints alone.
             frontend.cluster = scope_of(*sets, TrafficPolicy::cluster, table);
             frontend.external = scope_of(*sets, service.external_traffic_policy, table);
         }
         plan.frontends.push_back(frontend);
+    }
+    if (std::ranges::any_of(plan.frontends, &Frontend::restricted)) {
+        plan.source_ranges = service.source_ranges;
+        std::ranges::sort(plan.source_ranges);
+        auto doubled = std::ranges::unique(plan.source_ranges);
+        plan.source_ranges.erase(doubled.begin(), doubled.end());
+    }
+    plan.affinity_seconds = service.affinity_seconds;
+    if (plan.affinity_seconds) {
+        for (const auto& sets : by_family) {
+            if (!sets) continue;
+            plan.cluster_members.insert(plan.cluster_members.end(), sets->cluster.begin(), sets->cluster.end());
+            plan.local_members.insert(plan.local_members.end(), sets->local.begin(), sets->local.end());
+        }
+        std::ranges::sort(plan.cluster_members);
+        std::ranges::sort(plan.local_members);
     }
     return plan;
 }

@@ -29,9 +29,9 @@ std::vector<Place> places_of(const model::Service& service, const model::Service
                              const std::vector<model::Address>& cluster_ips, std::uint16_t node_port,
                              const NodeContext& node);
 
-// An LB frontend that stays shut: its source ranges admit some sources only, and the datapath cannot tell them apart
-// yet.
-bool closed_by_source_ranges(const model::Service& service, model::Family family);
+// Whether loadBalancerSourceRanges admit some sources only. A range of everything is no restriction; ranges of another
+// family than the address's admit nobody.
+bool is_restricted(const model::Service& service, model::Family family);
 
 // The plan of one service port at these places.
 ServicePortPlan plan_port(const model::Service& service, const model::ServicePort& port,

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <iterator>
 
+#include "loader/plan/entries.hpp"
 #include "loader/plan/maglev.hpp"
 #include "loader/plan/table.hpp"
 
@@ -35,8 +36,9 @@ bool same_range(const abi::slot_range& a, const abi::slot_range& b) {
 }  // namespace
 
 bool MapChanges::empty() const {
-    return backends_on.empty() && services_on.empty() && slots.empty() && frontends_on.empty() &&
-           frontends_off.empty() && services_off.empty() && backends_off.empty();
+    return backends_on.empty() && services_on.empty() && slots.empty() && source_ranges_on.empty() &&
+           frontends_on.empty() && vips_on.empty() && frontends_off.empty() && vips_off.empty() &&
+           source_ranges_off.empty() && services_off.empty() && backends_off.empty();
 }
 
 Layout::Layout(Capacity capacity)
@@ -61,6 +63,7 @@ std::vector<model::Problem> Layout::update(const ServicePlan& plan, MapChanges& 
         if (!planned) remove(it->second, changes);
         it = planned ? std::next(it) : ports_.erase(it);
     }
+    frontends_.vips().flush(changes.vips_on, changes.vips_off);
     return {};
 }
 
@@ -81,7 +84,8 @@ Usage Layout::usage() const {
     return {.frontends = frontends_.used(),
             .services = service_ids_.used(),
             .backends = backends_.used(),
-            .slot_lines = slots_.used()};
+            .slot_lines = slots_.used(),
+            .source_ranges = source_ranges_};
 }
 
 Layout::Draft Layout::draft(const ServicePortPlan& plan) {
@@ -167,7 +171,7 @@ bool Layout::is_unchanged(const Draft& draft, const BackendSet& set, const std::
 }
 
 std::optional<std::string> Layout::find_room(std::vector<Draft>& drafts) {
-    std::size_t services = 0, backends = 0, frontends = 0;
+    std::size_t services = 0, backends = 0, frontends = 0, source_ranges = 0;
     for (const auto& draft : drafts) {
         if (!draft.record) ++services;
         for (std::size_t i = 0; i < draft.ids.size(); ++i) {
@@ -177,10 +181,13 @@ std::optional<std::string> Layout::find_room(std::vector<Draft>& drafts) {
         }
         frontends += static_cast<std::size_t>(
             std::ranges::count_if(draft.frontends, [&](const auto& key) { return !frontends_.takes_room(key); }));
+        // New ones are written before old ones are deleted.
+        source_ranges += draft.plan->source_ranges.size();
     }
     if (services > service_ids_.available()) return "services";
     if (backends > backends_.available()) return "backends";
     if (frontends > 0 && frontends_.used() + frontends > capacity_.frontends) return "frontends";
+    if (source_ranges > 0 && source_ranges_ + source_ranges > capacity_.source_ranges) return "sourceRanges";
     if (!take_ranges(drafts)) return "slots";
     return {};
 }
@@ -213,6 +220,7 @@ void Layout::commit(Draft& draft, MapChanges& changes) {
     }
     commit_backends(draft, changes);
     commit_sets(draft, changes);
+    commit_source_ranges(draft, changes);
     commit_frontends(draft, changes);
     for (auto id : draft.leaving) remove_backend(id, changes);
 }
@@ -221,6 +229,10 @@ void Layout::commit_backends(Draft& draft, MapChanges& changes) {
     for (std::size_t i = 0; i < draft.ids.size(); ++i) {
         auto& id = draft.ids[i];
         auto entry = backend_entry(draft.backends[i], draft.plan->protocol, draft.record->id);
+        if (std::ranges::binary_search(draft.plan->cluster_members, draft.backends[i]))
+            entry.flags |= abi::BACKEND_IN_CLUSTER_SET;
+        if (std::ranges::binary_search(draft.plan->local_members, draft.backends[i]))
+            entry.flags |= abi::BACKEND_IN_LOCAL_SET;
         if (id != 0 && same(backends_[id], entry)) continue;
         if (id != 0) {
             backends_.set(id, entry);
@@ -262,6 +274,20 @@ void Layout::write_table(const abi::slot_range& range, const BackendSet& set, co
     }
 }
 
+void Layout::commit_source_ranges(const Draft& draft, MapChanges& changes) {
+    auto& record = *draft.record;
+    std::vector<abi::source_range_key> wanted;
+    for (const auto& range : draft.plan->source_ranges) wanted.push_back(source_range_key(range, record.id));
+    std::ranges::sort(wanted, SourceRangeLess());
+    std::ranges::set_difference(wanted, record.source_ranges, std::back_inserter(changes.source_ranges_on),
+                                SourceRangeLess());
+    std::ranges::set_difference(record.source_ranges, wanted, std::back_inserter(changes.source_ranges_off),
+                                SourceRangeLess());
+    source_ranges_ += static_cast<std::uint32_t>(wanted.size());
+    source_ranges_ -= static_cast<std::uint32_t>(record.source_ranges.size());
+    record.source_ranges = std::move(wanted);
+}
+
 void Layout::commit_frontends(const Draft& draft, MapChanges& changes) {
     auto& record = *draft.record;
     auto range_of = [&](const Scope& scope) {
@@ -276,7 +302,11 @@ void Layout::commit_frontends(const Draft& draft, MapChanges& changes) {
                             .kind = static_cast<std::uint8_t>(frontend.kind),
                             .cluster_action = static_cast<std::uint8_t>(frontend.cluster.action),
                             .external_action = static_cast<std::uint8_t>(frontend.external.action),
-                            .pad = 0};
+                            .flags = flags_of(*draft.plan, frontend),
+                            .affinity_ticks = affinity_ticks(*draft.plan),
+                            .cluster_members = members_of(*draft.plan, frontend.cluster),
+                            .external_members = members_of(*draft.plan, frontend.external),
+                            .pad = {}};
         auto held = frontends_.find(key);
         if (held && same(*held, value)) continue;
         if (!held) frontends_off_.take_back(changes.frontends_off, key);
@@ -313,6 +343,9 @@ void Layout::remove(const PortRecord& record, MapChanges& changes) {
         auto held = frontends_.find(key);
         if (held && held->service_id == record.id) remove_frontend(key, changes);
     }
+    changes.source_ranges_off.insert(changes.source_ranges_off.end(), record.source_ranges.begin(),
+                                     record.source_ranges.end());
+    source_ranges_ -= static_cast<std::uint32_t>(record.source_ranges.size());
     for (const auto& set : record.sets) retire(set);
     for (auto id : distinct_ids(record)) remove_backend(id, changes);
     service_ids_.retire(record.id);

@@ -30,17 +30,23 @@ struct Capacity {
     std::uint32_t services = 0;
     std::uint32_t backends = 0;
     std::uint32_t slot_lines = 0;
+    std::uint32_t source_ranges = 0;
 };
 
 // A difference to write, in an order in which every intermediate state is valid:
-// backends on, service names, slots, frontends on; then frontends off, service names off, backends off.
+// backends on, service names, slots, source ranges on, frontends on, vips on; then frontends off, vips off, source ranges
+// off, service names off, backends off.
 // No key is both on and off, unless it goes off for good.
 struct MapChanges {
     std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
     std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
     std::vector<std::pair<std::uint32_t, abi::slot_line>> slots;  // key: line index, ascending within a range
+    std::vector<abi::source_range_key> source_ranges_on;
     std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends_on;
+    VipTable::On vips_on;
     std::vector<abi::frontend_key> frontends_off;
+    VipTable::Off vips_off;
+    std::vector<abi::source_range_key> source_ranges_off;
     std::vector<std::uint32_t> services_off;
     std::vector<std::uint32_t> backends_off;  // written as zeroed entries; a sweep of UDP flows must follow
     bool empty() const;
@@ -52,10 +58,12 @@ struct MapContents {
     std::vector<std::pair<std::uint32_t, abi::service_name>> services;
     std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends;
     std::vector<abi::slot_line> slots;
+    VipTable::On vips;
+    std::vector<abi::source_range_key> source_ranges;
 };
 
 struct Usage {
-    std::uint32_t frontends = 0, services = 0, backends = 0, slot_lines = 0;  // in use, quarantined ones included
+    std::uint32_t frontends = 0, services = 0, backends = 0, slot_lines = 0, source_ranges = 0;  // in use, quarantined ones included
 };
 
 class Layout {
@@ -93,6 +101,7 @@ private:
         std::vector<SetRecord> sets;
         std::vector<std::uint32_t> backends;  // ids, set by set, each in the order of its BackendSet
         std::vector<abi::frontend_key> frontends;
+        std::vector<abi::source_range_key> source_ranges;  // sorted
     };
     // What an update of one service port will do; nothing is changed before all ports of the service have found room.
     struct Draft {
@@ -113,6 +122,7 @@ private:
         std::vector<std::uint32_t> stray_services;
         std::vector<std::uint32_t> stray_backends;
         std::vector<abi::frontend_key> stray_frontends;
+        std::vector<abi::source_range_key> stray_source_ranges;
     };
     using Ports = std::map<std::string, PortRecord, std::less<>>;  // by "namespace/name:port"
 
@@ -128,6 +138,7 @@ private:
     void commit(Draft& draft, MapChanges& changes);
     void commit_backends(Draft& draft, MapChanges& changes);
     void commit_sets(Draft& draft, MapChanges& changes);
+    void commit_source_ranges(const Draft& draft, MapChanges& changes);
     void commit_frontends(const Draft& draft, MapChanges& changes);
     void write_table(const abi::slot_range& range, const BackendSet& set, const std::vector<std::uint32_t>& ids,
                      MapChanges& changes) const;
@@ -148,6 +159,7 @@ private:
     BackendTable backends_;
     SlotAllocator slots_;
     FrontendTable frontends_;
+    std::uint32_t source_ranges_ = 0;  // in use
     OffList<abi::frontend_key, FrontendKeyHash, FrontendKeyEqual> frontends_off_;
     OffList<std::uint32_t> backends_off_;
     std::optional<Adoption> adoption_;

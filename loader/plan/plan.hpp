@@ -4,6 +4,7 @@
 
 #include <compare>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,7 @@ using BackendSet = std::vector<Backend>;
 struct Scope {
     abi::scope_action action = abi::SCOPE_REJECT;
     std::uint32_t set = 0;
+    bool local = false;  // the set is that of this node's endpoints; else the cluster's
     bool operator==(const Scope&) const = default;
 };
 
@@ -49,6 +51,8 @@ struct Frontend {
     std::uint16_t port = 0;  // host order
     Scope cluster;
     Scope external;
+    bool restricted = false;  // to the source ranges of the service port
+    bool of_node = false;     // the address is one of the node's
     bool operator==(const Frontend&) const = default;
 };
 
@@ -57,6 +61,11 @@ struct ServicePortPlan {
     model::Protocol protocol = model::Protocol::tcp;
     std::vector<BackendSet> sets;  // no two alike; only non-empty ones
     std::vector<Frontend> frontends;
+    std::vector<model::Cidr> source_ranges;          // sorted; empty where no frontend is restricted
+    std::optional<std::uint32_t> affinity_seconds;   // sessionAffinity: ClientIP
+    // With affinity alone: which backends the cluster's set and this node's hold, of both families. Sorted.
+    BackendSet cluster_members;
+    BackendSet local_members;
     bool operator==(const ServicePortPlan&) const = default;
 };
 

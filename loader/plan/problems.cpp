@@ -24,8 +24,6 @@ bool has_node_ports(const model::Service& service) {
 }
 
 std::string why_unplanned(const model::Service& service, const model::ServicePort& port) {
-    if (port.protocol == model::Protocol::sctp)
-        return fmt::format("port {}/SCTP is left out: SCTP is not balanced by the datapath yet", port.port);
     // The name is the identity of a service port, also in the maps.
     if (service.name.to_string().size() + 1 + port.name.size() >= abi::SERVICE_NAME_SIZE)
         return fmt::format(
@@ -58,21 +56,13 @@ void ProblemList::warning(std::string what) {
 void ProblemList::add_unserved_parts(const NodeContext& node) {
     auto families = families_of(service_, node);
     for (const auto& port : service_.ports) {
-        auto why = why_unplanned(service_, port);
-        if (why.empty()) continue;
-        if (port.protocol == model::Protocol::sctp)
-            warning(std::move(why));
-        else
-            error(std::move(why));
+        if (auto why = why_unplanned(service_, port); !why.empty()) error(std::move(why));
     }
     for (const auto& address : service_.external_ips) {
         if (!contains(families, address.family()))
             warning(fmt::format("externalIP {} is ignored: the Service has no {} (spec.ipFamilies)",
                                 address.to_string(), family_name(address.family())));
     }
-    if (service_.affinity_seconds)
-        warning(
-            "sessionAffinity: ClientIP is not honoured yet: connections of one client may reach different endpoints");
     add_node_port_warnings(node, families);
     add_load_balancer_warnings(families);
 }
@@ -102,11 +92,12 @@ void ProblemList::add_load_balancer_warnings(const std::vector<model::Family>& f
         if (!contains(families, ingress.ip.family()))
             warning(fmt::format("load balancer address {} is ignored: the Service has no {} (spec.ipFamilies)",
                                 ingress.ip.to_string(), family_name(ingress.ip.family())));
-        else if (closed_by_source_ranges(service_, ingress.ip.family()))
-            warning(
-                fmt::format("load balancer address {} is closed: loadBalancerSourceRanges are not enforced by the "
-                            "datapath yet, so nobody is let in; remove them to open it",
-                            ingress.ip.to_string()));
+        else if (is_restricted(service_, ingress.ip.family()) &&
+                 std::ranges::none_of(service_.source_ranges, [&](const auto& range) {
+                     return range.base.family() == ingress.ip.family();
+                 }))
+            warning(fmt::format("load balancer address {} lets nobody in: none of loadBalancerSourceRanges is {}",
+                                ingress.ip.to_string(), family_name(ingress.ip.family())));
     }
 }
 

@@ -13,6 +13,7 @@
 
 #include "maps/verdict.hpp"
 #include "loader/datapath/skeletons.hpp"
+#include "maps/pins.hpp"
 
 namespace weir::test {
 
@@ -93,11 +94,10 @@ struct Datapath::Objects {
 Datapath::Datapath(const Settings& settings) : settings_(settings), objects_(std::make_unique<Objects>()) {
     Skeleton<xdp_bpf> declared(xdp_bpf::open());
     if (!declared) fail("opening a BPF object");
-    for (auto* map :
-         {declared->maps.frontends, declared->maps.slots, declared->maps.backends, declared->maps.services,
-          declared->maps.flows4, declared->maps.flows4_unassured, declared->maps.flows6,
-          declared->maps.flows6_unassured, declared->maps.devices, declared->maps.runtime, declared->maps.verdicts})
-        maps_.emplace(bpf_map__name(map), create_map(settings, map));
+    for (auto name : maps::map_names()) {
+        bpf_map* map = bpf_object__find_map_by_name(declared->obj, std::string(name).c_str());
+        if (map) maps_.emplace(name, create_map(settings, map));
+    }
     std::uint32_t zero = 0;
     abi::runtime runtime{.abi_version = abi::WEIR_ABI_VERSION, .route_generation = 1};
     update("runtime", &zero, &runtime);

@@ -115,7 +115,7 @@ TEST_P(Random, PacketsComeOutRightOrAsTheyWere) {
     for (std::size_t i = 0; i < counts.size(); ++i) {
         counted += counts[i].packets;
         counted_octets += counts[i].octets;
-        if (i >= abi::VERDICT_DROP_NO_BACKEND) counted_drops += counts[i].packets;
+        if (i >= abi::VERDICT_FIRST_DROP) counted_drops += counts[i].packets;
         if (i >= abi::VERDICT_DELIVER && i <= abi::VERDICT_REPLY_FORWARD) counted_rewrites += counts[i].packets;
     }
     EXPECT_EQ(counted, static_cast<std::uint64_t>(packets));

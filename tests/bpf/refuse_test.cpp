@@ -20,9 +20,9 @@ protected:
 
 TEST_P(Refuse, NoBackendAnywhere) {
     world.service().frontend(frontend, {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT});
-    drops(world.packet(client, frontend, syn), abi::VERDICT_DROP_NO_BACKEND);
+    drops(world.packet(client, frontend, syn), abi::VERDICT_REJECT_NO_BACKEND);
     Outcome pod = world.leave_pod(world.packet({at.pod2, 40000}, frontend, syn));
-    EXPECT_EQ(pod.verdict, abi::VERDICT_DROP_NO_BACKEND);
+    EXPECT_EQ(pod.verdict, abi::VERDICT_REJECT_NO_BACKEND);
     EXPECT_EQ(pod.action, tc_shot);
     EXPECT_EQ(flows(), 0u);
 }
@@ -43,12 +43,12 @@ TEST_P(Refuse, AClusterIpIsClosedToTheOutside) {
 
 TEST_P(Refuse, ATtlThatIsUsedUp) {
     world.service().backends({remote}).frontend(frontend);
-    drops(world.packet(client, frontend, syn).ttl(1), abi::VERDICT_DROP_TTL);
-    drops(world.packet(client, frontend, syn).ttl(0), abi::VERDICT_DROP_TTL);
+    drops(world.packet(client, frontend, syn).ttl(1), abi::VERDICT_ANSWER_TTL);
+    drops(world.packet(client, frontend, syn).ttl(0), abi::VERDICT_ANSWER_TTL);
     Outcome out = world.arrive(world.packet(client, frontend, syn).ttl(2));
     EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
     EXPECT_EQ(read(out.frame).ttl, 1);
-    drops(world.packet(remote, read(out.frame).tuple.source, syn | ack).ttl(1), abi::VERDICT_DROP_TTL);
+    drops(world.packet(remote, read(out.frame).tuple.source, syn | ack).ttl(1), abi::VERDICT_ANSWER_TTL);
 }
 
 TEST_P(Refuse, TheHostStackLooksAtTheTtlOfWhatItIsGiven) {
@@ -132,7 +132,7 @@ class RefuseTc : public Refuse {};
 TEST_P(RefuseTc, APacketLargerThanTheWayOut) {
     world.service().backends({{at.across, 8080}}).frontend(frontend);
     Node::ip("link set other mtu 1300");
-    drops(world.packet(client, frontend, ack).payload(1350), abi::VERDICT_DROP_TOO_BIG);
+    drops(world.packet(client, frontend, ack).payload(1350), abi::VERDICT_ANSWER_TOO_BIG);
     Node::ip("link set other mtu 1500");
     EXPECT_EQ(world.arrive(world.packet(client, frontend, ack).payload(1350)).verdict, abi::VERDICT_FORWARD);
 }

@@ -31,8 +31,14 @@ Service& Service::frontend(const Endpoint& endpoint, Scopes scopes) {
                         .kind = abi::FRONTEND_LOAD_BALANCER,
                         .cluster_action = static_cast<std::uint8_t>(scopes.cluster),
                         .external_action = static_cast<std::uint8_t>(scopes.external),
-                        .pad = 0};
+                        .flags = 0,
+                        .affinity_ticks = 0,
+                        .cluster_members = 0,
+                        .external_members = 0,
+                        .pad = {}};
     tables_->datapath_->update("frontends", &key, &value);
+    abi::vip vip{.flags = 0};
+    tables_->datapath_->update("vips", &endpoint.address, &vip);
     return *this;
 }
 

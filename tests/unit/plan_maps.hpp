@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "loader/plan/entries.hpp"
 #include "tests/unit/plan_fixture.hpp"
 
 namespace weir::plan::test {
@@ -44,6 +46,12 @@ inline ServicePlan gone(const std::string& name) {
     return out;
 }
 
+struct AddressLess {
+    bool operator()(const abi::address& a, const abi::address& b) const {
+        return std::memcmp(&a, &b, sizeof(a)) < 0;
+    }
+};
+
 class Kernel {
 public:
     explicit Kernel(Capacity capacity) : capacity_(capacity), layout_(capacity), slots_(capacity.slot_lines) {}
@@ -74,12 +82,18 @@ public:
             slots_.at(line) = value;
         }
         check();
+        for (const auto& key : changes.source_ranges_on) source_ranges_.insert(key);
+        ASSERT_LE(source_ranges_.size(), capacity_.source_ranges);
         for (const auto& [key, value] : changes.frontends_on) {
             frontends_[key] = value;
             ASSERT_LE(frontends_.size(), capacity_.frontends);
         }
+        for (const auto& [address, vip] : changes.vips_on) vips_[address] = vip;
         check();
         for (const auto& key : changes.frontends_off) frontends_.erase(key);
+        for (const auto& address : changes.vips_off) vips_.erase(address);
+        for (const auto& key : changes.source_ranges_off) source_ranges_.erase(key);
+        check_vips();
         for (auto id : changes.services_off) services_.erase(id);
         for (auto id : changes.backends_off) backends_.erase(id);
         check();
@@ -89,7 +103,9 @@ public:
         return {.backends = {backends_.begin(), backends_.end()},
                 .services = {services_.begin(), services_.end()},
                 .frontends = {frontends_.begin(), frontends_.end()},
-                .slots = slots_};
+                .slots = slots_,
+                .vips = {vips_.begin(), vips_.end()},
+                .source_ranges = {source_ranges_.begin(), source_ranges_.end()}};
     }
 
     // The agent goes, and another comes.
@@ -110,10 +126,26 @@ public:
         backends_ = {contents.backends.begin(), contents.backends.end()};
         services_ = {contents.services.begin(), contents.services.end()};
         frontends_ = {contents.frontends.begin(), contents.frontends.end()};
+        vips_ = {contents.vips.begin(), contents.vips.end()};
+        source_ranges_ = {contents.source_ranges.begin(), contents.source_ranges.end()};
         slots_ = contents.slots;
     }
     void expect_valid(bool on) { checked_ = on; }
 
+    // The flags of a VIP; none where there is no such.
+    std::optional<std::uint32_t> vip(const std::string& text) const {
+        abi::address key{};
+        std::ranges::copy(address(text).bytes, key.bytes);
+        auto found = vips_.find(key);
+        return found == vips_.end() ? std::nullopt : std::optional(found->second.flags);
+    }
+    std::size_t source_ranges() const { return source_ranges_.size(); }
+    std::optional<abi::backend> backend(const std::string& text) const {
+        for (const auto& [id, entry] : backends_) {
+            if (std::memcmp(&entry.address, address(text).bytes.data(), 16) == 0) return entry;
+        }
+        return {};
+    }
     abi::frontend frontend(const std::string& text, std::uint16_t port = 80) const {
         auto found = frontends_.find(frontend_key(address(text), port, model::Protocol::tcp));
         return found == frontends_.end() ? abi::frontend{} : found->second;
@@ -145,6 +177,17 @@ private:
         }
         return lines;
     }
+    // The addresses of all frontends, and no other.
+    void check_vips() const {
+        std::set<abi::address, AddressLess> addresses, known;
+        for (const auto& [key, value] : frontends_) addresses.insert(key.address);
+        for (const auto& [address, vip] : vips_) known.insert(address);
+        ASSERT_EQ(known.size(), addresses.size());
+        ASSERT_TRUE(std::ranges::equal(known, addresses, [](const auto& a, const auto& b) {
+            return std::memcmp(&a, &b, sizeof(a)) == 0;
+        }));
+    }
+
     // Every slot that a packet can reach names a backend of the frontend's service port.
     void check() const {
         for (const auto& [key, value] : frontends_) {
@@ -165,6 +208,8 @@ private:
     std::map<std::uint32_t, abi::backend> backends_;
     std::map<std::uint32_t, abi::service_name> services_;
     std::map<abi::frontend_key, abi::frontend, FrontendKeyLess> frontends_;
+    std::map<abi::address, abi::vip, AddressLess> vips_;
+    std::set<abi::source_range_key, SourceRangeLess> source_ranges_;
     std::vector<abi::slot_line> slots_;
     bool checked_ = true;
 };

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Which addresses do frontends have, and what becomes of packets to them that no frontend wants? The map `vips`, derived
+// from the frontends.
+#pragma once
+
+#include <cstdint>
+#include <unordered_map>
+#include <unordered_set>
+#include <utility>
+#include <vector>
+
+#include "loader/plan/hash.hpp"
+#include "loader/plan/plan.hpp"
+
+namespace weir::plan {
+
+struct AddressHash {
+    std::size_t operator()(const model::Address& address) const noexcept { return hash_bytes(address.bytes, 0); }
+};
+
+class VipTable {
+public:
+    using On = std::vector<std::pair<abi::address, abi::vip>>;
+    using Off = std::vector<abi::address>;
+
+    // A frontend is there; is there no more.
+    void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
+    void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
+
+    // What the map holds already (adoption). Everything in it is looked at by the next flush().
+    void adopt(const On& vips);
+
+    // What the map lacks, since the last call. No address is both on and off.
+    void flush(On& on, Off& off);
+
+private:
+    struct Counts {
+        int frontends = 0;
+        int of_node = 0;  // of these: at an address of the node
+        int open = 0;     // of these: offered to uplinks
+    };
+    void count(const abi::frontend_key& key, const abi::frontend& value, int by);
+
+    std::unordered_map<model::Address, Counts, AddressHash> counts_;
+    std::unordered_map<model::Address, std::uint32_t, AddressHash> written_;  // flags
+    std::unordered_set<model::Address, AddressHash> touched_;
+};
+
+}  // namespace weir::plan
