@@ -26,7 +26,10 @@ struct KindEntry {
 
 const std::array<KindEntry, 5> kinds{{
     {Kind::service, {"Service", true, &dns1035_label, true}, "v1", decode_service},
-    {Kind::endpoint_slice, {"EndpointSlice", true, &dns1123_subdomain, true}, "discovery.k8s.io/v1", decode_endpoint_slice},
+    {Kind::endpoint_slice,
+     {"EndpointSlice", true, &dns1123_subdomain, true},
+     "discovery.k8s.io/v1",
+     decode_endpoint_slice},
     {Kind::endpoints, {"Endpoints", true, &dns1123_subdomain, true}, "v1", decode_endpoints},
     {Kind::pod, {"Pod", true, &dns1123_subdomain, false}, "v1", decode_pod},
     {Kind::node, {"Node", false, &dns1123_subdomain, false}, "v1", decode_node},
@@ -43,6 +46,13 @@ const KindEntry* find_kind(std::string_view kind, std::string_view api_version) 
     });
     return found == kinds.end() ? nullptr : &*found;
 }
+
+bool is_control(char c) {
+    return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+}
+
+// No API has as many kinds; a hostile text might.
+constexpr std::size_t most_skipped = 1000;
 
 class Decoder {
 public:
@@ -62,6 +72,8 @@ public:
         auto version_field = reader_.child(at, "apiVersion");
         auto kind = reader_.text(kind_field);
         auto version = reader_.text(version_field);
+        if (kind == "") kind.reset();  // as Go leaves out what is empty
+        if (version == "") version.reset();
         if (reader_.failed()) return;
         if (!kind && !listed) return reader_.error(kind_field, "is missing; say which kind of object this is");
         if (!version && !listed) return reader_.error(version_field, "is missing; v1 is a Service's, for example");
@@ -81,6 +93,8 @@ private:
         // A Service of another API group (Knative has one) is not the Service that people would think of.
         bool ambiguous = std::ranges::any_of(kinds, [kind](const auto& entry) { return entry.scope.kind == kind; });
         auto name = ambiguous ? fmt::format("{} ({})", kind, version) : std::string(kind);
+        if (std::ranges::any_of(name, is_control) || name.size() > 100) name = shown(name);  // it goes to a log
+        if (decoded_.skipped.size() == most_skipped) return;
         if (std::ranges::find(decoded_.skipped, name) == decoded_.skipped.end()) decoded_.skipped.push_back(name);
     }
 
@@ -93,7 +107,8 @@ private:
         auto identity = std::tuple(&entry, metadata->name);
         auto [first, fresh] = first_lines_.emplace(identity, metadata->origin.line);
         if (!fresh) {
-            reader_.error(at, fmt::format("is given twice in this file; the first, in line {}, is used", first->second));
+            reader_.error(at,
+                          fmt::format("is given twice in this file; the first, in line {}, is used", first->second));
             return;
         }
         auto decoded = entry.decode(reader_, at, *metadata);
@@ -111,6 +126,7 @@ private:
 };
 
 void malformed(Decoded& decoded, const std::string& file, int line, std::string what) {
+    std::ranges::replace_if(what, is_control, '?');  // yaml-cpp quotes the text as it is
     decoded = {};
     decoded.malformed = true;
     decoded.problems.push_back({Severity::error, {file, line}, "", std::move(what)});

@@ -78,7 +78,8 @@ private:
         for (auto field : ondemand::object(element.get_object())) {
             std::string_view key = field.unescaped_key();
             ondemand::value value = field.value();
-            // The bulk of objects from an API server, and of no use here: passed over unread. A label of that name is text.
+            // The bulk of objects from an API server, and of no use here: passed over unread. A label of that name is
+            // text.
             if (key == "managedFields" && value.type() == ondemand::json_type::array) {
                 tree_.add(key, Value());
                 continue;
@@ -151,8 +152,9 @@ void parse_json(std::string_view text, Document& document) {
     };
     auto place = [&] {  // simdjson is past the end of a text that is cut short
         const char* now = nullptr;
-        return parsed.current_location().get(now) == simdjson::SUCCESS ? static_cast<std::size_t>(now - own->text.data())
-                                                                       : last;
+        return parsed.current_location().get(now) == simdjson::SUCCESS
+                   ? static_cast<std::size_t>(now - own->text.data())
+                   : last;
     };
     if (auto error = own->parser.iterate(own->text).get(parsed); error)
         return fail(bad_string(text), fmt::format("is not valid JSON: {}", simdjson::error_message(error)));

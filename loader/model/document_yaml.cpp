@@ -20,14 +20,18 @@ struct Refused {
     std::string why;
 };
 
-int line_of(const YAML::Mark& mark) { return mark.line + 1; }
+int line_of(const YAML::Mark& mark) {
+    return mark.line + 1;
+}
 
 constexpr std::string_view core_tag = "tag:yaml.org,2002:";
 
 Value::Kind resolve(const std::string& tag, std::string_view text) {
     if (tag.empty() || tag == "?") return resolve_plain(text);
-    for (auto [name, kind] : {std::pair("int", Value::Kind::integer), {"bool", Value::Kind::boolean},
-                              {"null", Value::Kind::null}, {"float", Value::Kind::real}})
+    for (auto [name, kind] : {std::pair("int", Value::Kind::integer),
+                              {"bool", Value::Kind::boolean},
+                              {"null", Value::Kind::null},
+                              {"float", Value::Kind::real}})
         if (tag == std::string(core_tag) + name && resolve_plain(text) == kind) return kind;
     return Value::Kind::text;
 }
@@ -36,7 +40,11 @@ class Handler : public YAML::EventHandler {
 public:
     explicit Handler(Document& document) : document_(document), tree_(document) {}
 
-    void OnDocumentStart(const YAML::Mark&) override {
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        // yaml-cpp 0.7 never gets past a ',' in such a place: each document that it finds there is empty.
+        if (mark.pos == document_start_)
+            throw Refused{line_of(mark), "is not valid YAML: a document does not start so"};
+        document_start_ = mark.pos;
         frames_.clear();
         anchored_.clear();
     }
@@ -168,6 +176,7 @@ private:
     std::unordered_map<YAML::anchor_t, Anchored> anchored_;
     std::size_t values_ = 0;
     std::size_t aliased_ = 0;
+    int document_start_ = -1;
     bool merge_next_ = false;
 };
 
