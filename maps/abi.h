@@ -17,8 +17,7 @@
 #include <linux/types.h>
 
 #ifdef __cplusplus
-namespace weir::abi
-{
+namespace weir::abi {
 #define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
 #else
 #define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
@@ -113,7 +112,7 @@ WEIR_STATIC_ASSERT(sizeof(struct vip) == 4, "vip");
  * FRONTEND_SOURCE_RANGES. Writer: agent. Reader: datapath, once per new flow to such a frontend.
  */
 struct source_range_key {
-    __u32 prefix_length; /* in bits: 32 for the id, then those of the address in its 16-byte form */
+    __u32 prefix_length;  /* in bits: 32 for the id, then those of the address in its 16-byte form */
     __be32 service_id_be; /* the kernel compares bits in memory order */
     struct address address;
 };
@@ -209,11 +208,11 @@ enum flow_flags {
 struct flow {
     __be16 source_port_be; /* ports after the rewrite */
     __be16 destination_port_be;
-    __u16 address_delta;    /* one's complement sum of (new - old) address words, folded; in packet byte order */
-    __u16 port_delta;       /* the same for the two ports */
-    __u32 flags;            /* enum flow_flags; set by atomic or, since both directions may do so at once. The upper half
-                               (FLOW_MTU_SHIFT) is written with the next hop, as 16 bits of its own; 0: not known */
-    __u32 last_seen;        /* ticks */
+    __u16 address_delta; /* one's complement sum of (new - old) address words, folded; in packet byte order */
+    __u16 port_delta;    /* the same for the two ports */
+    __u32 flags;         /* enum flow_flags; set by atomic or, since both directions may do so at once. The upper half
+                            (FLOW_MTU_SHIFT) is written with the next hop, as 16 bits of its own; 0: not known */
+    __u32 last_seen;     /* ticks */
     __u32 route_generation; /* the next hop below is valid while this equals runtime.route_generation */
     __u32 ifindex;          /* next hop (FLOW_REDIRECT only): device and Ethernet addresses */
     __u8 destination_mac[6];
@@ -245,7 +244,7 @@ WEIR_STATIC_ASSERT(sizeof(struct flow6) == 88, "flow6");
 struct fragment_key {
     struct address source;
     struct address destination;
-    __be32 id_be; /* IPv4: the 16-bit identification, in the low-addressed half */
+    __be32 id_be;  /* IPv4: the 16-bit identification, in the low-addressed half */
     __u8 protocol; /* IPv4: of the transport header; IPv6: what follows the fragment header */
     __u8 pad[3];
 };
@@ -300,8 +299,8 @@ WEIR_STATIC_ASSERT(sizeof(struct device) == 24, "device");
 struct runtime {
     __u32 abi_version;      /* WEIR_ABI_VERSION of the agent that made the maps */
     __u32 route_generation; /* starts at 1; raised on route, neighbour and link events: cached next hops are stale */
-    __be32 node4_be;        /* the node's first address of each family: the source of a pod that reaches itself through */
-    __u32 pad;              /* its service, where the route prefers none; 0: none */
+    __be32 node4_be; /* the node's first address of each family: the source of a pod that reaches itself through */
+    __u32 pad;       /* its service, where the route prefers none; 0: none */
     struct address node6;
 };
 WEIR_STATIC_ASSERT(sizeof(struct runtime) == 32, "runtime");
@@ -315,9 +314,9 @@ WEIR_STATIC_ASSERT(sizeof(struct runtime) == 32, "runtime");
 enum verdict {
     /* untouched */
     VERDICT_PASS_NOT_IP = 0,
-    VERDICT_PASS_PROTOCOL,  /* none that is translated, or extension headers beyond the bound */
-    VERDICT_PASS_MALFORMED, /* headers that do not add up: the host stack drops it */
-    VERDICT_PASS_FRAGMENT,  /* a later fragment whose first one was not seen */
+    VERDICT_PASS_PROTOCOL,    /* none that is translated, or extension headers beyond the bound */
+    VERDICT_PASS_MALFORMED,   /* headers that do not add up: the host stack drops it */
+    VERDICT_PASS_FRAGMENT,    /* a later fragment whose first one was not seen */
     VERDICT_PASS_NO_FRONTEND, /* not ours */
     VERDICT_PASS_OTHER_HOOK,  /* a known flow that another hook rewrites */
     VERDICT_PASS_TO_TC,       /* XDP leaves it to tc ingress */
@@ -341,7 +340,7 @@ enum verdict {
     VERDICT_DROP_SOURCE_RANGE,  /* the source is in none of loadBalancerSourceRanges */
     VERDICT_DROP_SERVICE_RANGE, /* an address of the service CIDR that no Service has */
     VERDICT_DROP_VIP_PROTOCOL,  /* a VIP has TCP, UDP, SCTP and ping */
-    VERDICT_DROP_STRAY_RST, /* a RST to a frontend that belongs to no flow creates none */
+    VERDICT_DROP_STRAY_RST,     /* a RST to a frontend that belongs to no flow creates none */
     VERDICT_DROP_NO_ROUTE,
     VERDICT_DROP_NO_SNAT_ADDRESS,
     VERDICT_DROP_NO_SNAT_PORT,

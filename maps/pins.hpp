@@ -49,8 +49,9 @@ std::expected<M, std::string> open_map(const PinPaths& pins, std::string_view na
     auto map = M::open(pins.map(name));
     if (map) return std::move(*map);
     if (map.error().value() == ENOENT)
-        return std::unexpected(fmt::format(
-            "{}: no such map; weir is not loaded here (start it with `weir run`, or name its --pin-path)", pins.map(name)));
+        return std::unexpected(
+            fmt::format("{}: no such map; weir is not loaded here (start it with `weir run`, or name its --pin-path)",
+                        pins.map(name)));
     if (map.error().value() == EPERM || map.error().value() == EACCES)
         return std::unexpected(fmt::format("{}: {}; run as root", pins.map(name), map.error().message()));
     if (map.error().value() == EINVAL)

@@ -37,9 +37,12 @@ std::string message(int negative_errno) {
 
 std::string_view pin_name(Hook hook) {
     switch (hook) {
-        case Hook::xdp: return "xdp";
-        case Hook::tc_ingress: return "tc-ingress";
-        case Hook::tc_egress: return "tc-egress";
+        case Hook::xdp:
+            return "xdp";
+        case Hook::tc_ingress:
+            return "tc-ingress";
+        case Hook::tc_egress:
+            return "tc-egress";
     }
     return "";
 }
@@ -168,8 +171,8 @@ std::expected<std::string, std::string> Attacher::attach_xdp(unsigned ifindex, c
     if (result == -EBUSY)
         notes.push_back(fmt::format("{}: another XDP program is attached; weir works there through tc", name));
     else if (settings_.xdp == XdpMode::automatic)
-        notes.push_back(fmt::format("{}: the driver takes no native XDP program ({}); weir works there through tc", name,
-                                    message(result)));
+        notes.push_back(fmt::format("{}: the driver takes no native XDP program ({}); weir works there through tc",
+                                    name, message(result)));
     else
         return std::unexpected(fmt::format("cannot attach XDP in {} mode: {}; datapath.xdp: auto falls back to tc",
                                            generic ? "generic" : "native", message(result)));

@@ -50,8 +50,8 @@ private:
     bool tcx_;  // as far as known: cleared when the kernel says that it has none
 };
 
-// Removes every attachment made under these pins and every clsact filter of weir, then the pins: what `weir detach` does.
-// Answers what was removed, one line each.
+// Removes every attachment made under these pins and every clsact filter of weir, then the pins: what `weir detach`
+// does. Answers what was removed, one line each.
 std::vector<std::string> detach_everything(const maps::PinPaths& pins);
 
 }  // namespace weir::datapath

@@ -24,7 +24,8 @@ bool is_bpffs(const std::filesystem::path& path) {
 // The deepest part of path that exists.
 std::filesystem::path existing_part(std::filesystem::path path) {
     std::error_code ignored;
-    while (!path.empty() && path != path.root_path() && !std::filesystem::exists(path, ignored)) path = path.parent_path();
+    while (!path.empty() && path != path.root_path() && !std::filesystem::exists(path, ignored))
+        path = path.parent_path();
     return path;
 }
 
@@ -44,14 +45,15 @@ std::expected<bool, std::string> ensure_bpffs(const std::string& pin_root) {
     if (is_bpffs(existing_part(root))) return false;
     auto [end, unused] = std::mismatch(standard.begin(), standard.end(), root.begin(), root.end());
     if (end != standard.end())
-        return std::unexpected(
-            fmt::format("{}: not on a bpffs; choose a --pin-path under /sys/fs/bpf, or mount one there (mount -t bpf bpf "
-                        "DIR)",
-                        pin_root));
+        return std::unexpected(fmt::format(
+            "{}: not on a bpffs; choose a --pin-path under /sys/fs/bpf, or mount one there (mount -t bpf bpf "
+            "DIR)",
+            pin_root));
     if (::mount("bpf", standard.c_str(), "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") != 0)
-        return std::unexpected(fmt::format("/sys/fs/bpf: no bpffs is mounted and mounting one failed: {}; run as root, or "
-                                           "have the host mount it (mount -t bpf bpf /sys/fs/bpf)",
-                                           std::generic_category().message(errno)));
+        return std::unexpected(
+            fmt::format("/sys/fs/bpf: no bpffs is mounted and mounting one failed: {}; run as root, or "
+                        "have the host mount it (mount -t bpf bpf /sys/fs/bpf)",
+                        std::generic_category().message(errno)));
     return true;
 }
 

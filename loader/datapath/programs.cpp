@@ -139,9 +139,10 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
         adopted = true;
         return;
     }
-    notes.push_back(fmt::format("the maps pinned in {} cannot be taken over ({}); new ones replace them and the flows in "
-                                "them start afresh",
-                                settings.pins.maps(), misfit));
+    notes.push_back(
+        fmt::format("the maps pinned in {} cannot be taken over ({}); new ones replace them and the flows in "
+                    "them start afresh",
+                    settings.pins.maps(), misfit));
     std::error_code ignored;
     for (auto name : maps::map_names()) std::filesystem::remove(settings.pins.map(name), ignored);
 }
@@ -171,12 +172,12 @@ std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, cons
     if (result == 0) return {};
     // -EACCES is the verifier's; -EPERM the system call's.
     if (result == -EPERM)
-        return std::unexpected(
-            std::string("no permission to load BPF programs; run as root (or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)"));
+        return std::unexpected(std::string(
+            "no permission to load BPF programs; run as root (or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)"));
     if (result == -ENOMEM || result == -E2BIG)
         return std::unexpected(fmt::format(
-            "{}: {}; the maps may be larger than the memory allows: lower datapath.flowTable or datapath.maps\n{}", name,
-            std::generic_category().message(-result), log.tail()));
+            "{}: {}; the maps may be larger than the memory allows: lower datapath.flowTable or datapath.maps\n{}",
+            name, std::generic_category().message(-result), log.tail()));
     return std::unexpected(fmt::format("{}: the kernel refused it: {}; `weir check` tells what this kernel lacks\n{}",
                                        name, std::generic_category().message(-result), log.tail()));
 }
@@ -202,14 +203,15 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
     loaded->tc.reset(tc_bpf::open());
     loaded->sweep.reset(sweep_bpf::open());
     if (!loaded->xdp || !loaded->tc || !loaded->sweep)
-        return std::unexpected(fmt::format("cannot open the embedded BPF objects: {}", std::generic_category().message(errno)));
+        return std::unexpected(
+            fmt::format("cannot open the embedded BPF objects: {}", std::generic_category().message(errno)));
     if (pinned) loaded->adopt_pins(settings, loaded->xdp->obj);
 
     bool fib_source = kernel_has_fib_source();
     // The first object makes the maps (it declares all of them), the others share them.
-    auto result = loaded->load(loaded->xdp->obj, "XDP program", reinterpret_cast<abi::datapath_config*>(
-                                                                   &loaded->xdp->rodata->config),
-                               settings, fib_source);
+    auto result =
+        loaded->load(loaded->xdp->obj, "XDP program",
+                     reinterpret_cast<abi::datapath_config*>(&loaded->xdp->rodata->config), settings, fib_source);
     if (!result) return std::unexpected(result.error());
     if (!loaded->adopted) {
         for (auto name : maps::map_names()) {
@@ -226,8 +228,9 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
     result = loaded->load(loaded->tc->obj, "tc programs",
                           reinterpret_cast<abi::datapath_config*>(&loaded->tc->rodata->config), settings, fib_source);
     if (!result) return std::unexpected(result.error());
-    result = loaded->load(loaded->sweep->obj, "sweeper",
-                          reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), settings, fib_source);
+    result =
+        loaded->load(loaded->sweep->obj, "sweeper",
+                     reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), settings, fib_source);
     if (!result) return std::unexpected(result.error());
 
     if (pinned && !loaded->adopted) {

@@ -54,8 +54,8 @@ struct Settings {
     std::vector<model::Cidr> service_ranges;
 };
 
-// Fills in sizes that are 0: slots get 1/128 of the memory, between 16 and 128 MiB; the assured flow tables one entry per
-// 32 KiB, between 32,768 and 524,288 (an IPv4 flow entry takes 128 bytes, an IPv6 one 176).
+// Fills in sizes that are 0: slots get 1/128 of the memory, between 16 and 128 MiB; the assured flow tables one entry
+// per 32 KiB, between 32,768 and 524,288 (an IPv4 flow entry takes 128 bytes, an IPv6 one 176).
 MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes);
 
 // Bytes of kernel memory that maps of these sizes take when full.

@@ -15,12 +15,16 @@ std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     options.ctx_out = &result;
     options.ctx_size_out = sizeof(result);
     if (int error = bpf_prog_test_run_opts(program_fd, &options); error < 0)
-        return std::unexpected(fmt::format("the flow sweeper did not run: {}", std::generic_category().message(-error)));
+        return std::unexpected(
+            fmt::format("the flow sweeper did not run: {}", std::generic_category().message(-error)));
     return result;
 }
 
 Sweeper::Sweeper(boost::asio::io_context& io, const Programs& programs, Done done)
-    : io_(io), program_fd_(programs.sweep_fd()), done_(std::move(done)), thread_([this](std::stop_token stop) { work(stop); }) {}
+    : io_(io),
+      program_fd_(programs.sweep_fd()),
+      done_(std::move(done)),
+      thread_([this](std::stop_token stop) { work(stop); }) {}
 
 Sweeper::~Sweeper() {
     thread_.request_stop();

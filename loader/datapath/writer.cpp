@@ -75,7 +75,8 @@ std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& cha
 
 std::expected<plan::MapContents, std::string> KernelWriter::read() const {
     plan::MapContents contents;
-    auto error = frontends_.for_each([&](const auto& key, const auto& value) { contents.frontends.emplace_back(key, value); });
+    auto error =
+        frontends_.for_each([&](const auto& key, const auto& value) { contents.frontends.emplace_back(key, value); });
     if (error) return std::unexpected(failure("frontends", error));
     error = services_.for_each([&](auto key, const auto& value) { contents.services.emplace_back(key, value); });
     if (error) return std::unexpected(failure("services", error));

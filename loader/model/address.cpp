@@ -139,7 +139,9 @@ bool Cidr::contains(const Address& address) const {
     return true;
 }
 
-std::string Cidr::to_string() const { return base.to_string() + "/" + std::to_string(length); }
+std::string Cidr::to_string() const {
+    return base.to_string() + "/" + std::to_string(length);
+}
 
 std::string to_string(const Address& address, std::uint16_t port) {
     auto text = address.to_string();

@@ -38,8 +38,8 @@ struct Address {
 };
 
 struct Cidr {
-    Address base;              // host bits are zero
-    std::uint8_t length = 0;   // prefix length in the family's own terms (0..32 or 0..128)
+    Address base;             // host bits are zero
+    std::uint8_t length = 0;  // prefix length in the family's own terms (0..32 or 0..128)
 
     // Accepts "10.96.0.0/16", with white space around it; host bits are cleared.
     static std::optional<Cidr> parse(std::string_view text);

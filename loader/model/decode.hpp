@@ -18,7 +18,7 @@ struct Decoded {
     // One for each of objects: the same when the same object is read again, wherever it stands in the text.
     std::vector<std::uint64_t> fingerprints;
     std::vector<Identity> refused;  // objects whose names could be told, and that problems leave out
-    bool malformed = false;            // the text itself did not parse: objects is empty, problems says where
+    bool malformed = false;         // the text itself did not parse: objects is empty, problems says where
 };
 
 enum class Format { yaml, json };

@@ -168,8 +168,8 @@ void decode_external_name(Reader& reader, const Field& spec, Service& service) {
     service.external_name = *name;
     if (name->ends_with('.')) name->remove_suffix(1);
     if (!dns1123_subdomain.accepts(*name))
-        reader.error(field, fmt::format("{} is not a DNS name; {}", shown(service.external_name),
-                                        dns1123_subdomain.wanted));
+        reader.error(field,
+                     fmt::format("{} is not a DNS name; {}", shown(service.external_name), dns1123_subdomain.wanted));
 }
 
 }  // namespace

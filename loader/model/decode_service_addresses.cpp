@@ -17,15 +17,17 @@ constexpr std::array ip_modes{"VIP"sv, "Proxy"sv};
 constexpr auto no_cluster_ip = "None"sv;
 constexpr auto ranges_annotation = "service.beta.kubernetes.io/load-balancer-source-ranges";
 
-std::string_view family_name(Family family) { return families[static_cast<std::size_t>(family)]; }
+std::string_view family_name(Family family) {
+    return families[static_cast<std::size_t>(family)];
+}
 
 std::optional<Address> usable_address(Reader& reader, const Field& field) {
     auto address = reader.address(field);
     if (!address) return std::nullopt;
     auto special = special_address(*address);
     if (special.empty()) return address;
-    reader.error(field, fmt::format("{} is {}; use an address that can be reached from elsewhere",
-                                    shown(*field.value), special));
+    reader.error(field, fmt::format("{} is {}; use an address that can be reached from elsewhere", shown(*field.value),
+                                    special));
     return std::nullopt;
 }
 
@@ -34,8 +36,10 @@ void decode_families(Reader& reader, const Field& spec, Service& service) {
     reader.each(list, [&](const Field& at) {
         auto family = reader.word(at, families);
         if (!family) return;
-        if (service.ip_families.size() == 2 || (!service.ip_families.empty() && service.ip_families[0] == Family(*family)))
-            reader.error(at, fmt::format("{} is one too many; use each of IPv4 and IPv6 at most once", shown(*at.value)));
+        if (service.ip_families.size() == 2 ||
+            (!service.ip_families.empty() && service.ip_families[0] == Family(*family)))
+            reader.error(at,
+                         fmt::format("{} is one too many; use each of IPv4 and IPv6 at most once", shown(*at.value)));
         else
             service.ip_families.push_back(Family(*family));
     });
@@ -56,8 +60,7 @@ bool decode_cluster_ips(Reader& reader, const Field& spec, Service& service) {
         if (at.index == 2) reader.error(at, "is one too many; a Service has at most one clusterIP per family");
         if (at.index >= 2) return;
         if (*text == no_cluster_ip) {
-            if (at.index > 0 || (!first.empty() && !none))
-                reader.error(at, "None goes with no other clusterIP");
+            if (at.index > 0 || (!first.empty() && !none)) reader.error(at, "None goes with no other clusterIP");
             none = true;
             return;
         }
@@ -68,7 +71,8 @@ bool decode_cluster_ips(Reader& reader, const Field& spec, Service& service) {
         auto address = usable_address(reader, at);
         if (!address) return;
         if (at.index == 0 && !service.cluster_ips.empty() && service.cluster_ips[0] != *address)
-            reader.error(at, fmt::format("{} is not the clusterIP {}; the two must agree", shown(*at.value), shown(first)));
+            reader.error(at,
+                         fmt::format("{} is not the clusterIP {}; the two must agree", shown(*at.value), shown(first)));
         if (!all.empty() && all[0].family() == address->family())
             reader.error(at, fmt::format("{} is a second {} address; use one per family", shown(*at.value),
                                          family_name(address->family())));
@@ -84,9 +88,9 @@ void match_families(Reader& reader, const Field& spec, Service& service) {
         auto family = service.cluster_ips[i].family();
         if (i < service.ip_families.size() && service.ip_families[i] != family) {
             auto field = reader.child(spec, reader.child(spec, "clusterIPs") ? "clusterIPs" : "clusterIP");
-            reader.error(field, fmt::format("{} is an {} address, but ipFamilies[{}] is {}",
-                                            service.cluster_ips[i].to_string(), family_name(family), i,
-                                            family_name(service.ip_families[i])));
+            reader.error(
+                field, fmt::format("{} is an {} address, but ipFamilies[{}] is {}", service.cluster_ips[i].to_string(),
+                                   family_name(family), i, family_name(service.ip_families[i])));
         }
         if (i >= service.ip_families.size()) service.ip_families.push_back(family);
     }

@@ -61,7 +61,7 @@ private:
 
 // A parsed text. Values point into it and into the text.
 struct Document {
-    std::vector<Value> roots;  // one for each document that is not empty
+    std::vector<Value> roots;    // one for each document that is not empty
     bool where_is_line = false;  // otherwise it is an offset into the text
     std::pmr::monotonic_buffer_resource arena;
     std::shared_ptr<void> parser;  // owns what a parser keeps of its own

@@ -6,8 +6,12 @@
 namespace weir::model {
 namespace {
 
-bool is_letter(char c) { return c >= 'a' && c <= 'z'; }
-bool is_alphanumeric(char c) { return is_letter(c) || (c >= '0' && c <= '9'); }
+bool is_letter(char c) {
+    return c >= 'a' && c <= 'z';
+}
+bool is_alphanumeric(char c) {
+    return is_letter(c) || (c >= '0' && c <= '9');
+}
 
 // Lower-case letters, digits and inner '-'.
 bool is_label_like(std::string_view name) {
@@ -15,9 +19,13 @@ bool is_label_like(std::string_view name) {
            std::ranges::all_of(name, [](char c) { return is_alphanumeric(c) || c == '-'; });
 }
 
-bool is_1123_label(std::string_view name) { return name.size() <= 63 && is_label_like(name); }
+bool is_1123_label(std::string_view name) {
+    return name.size() <= 63 && is_label_like(name);
+}
 
-bool is_1035_label(std::string_view name) { return is_1123_label(name) && is_letter(name.front()); }
+bool is_1035_label(std::string_view name) {
+    return is_1123_label(name) && is_letter(name.front());
+}
 
 bool is_1123_subdomain(std::string_view name) {
     if (name.size() > 253) return false;

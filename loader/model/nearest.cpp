@@ -10,7 +10,9 @@ namespace {
 
 constexpr std::size_t longest = 48;  // of the words compared; the longest Kubernetes field here has 32 letters
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+}
 
 // Edit distance with swaps of neighbours as one edit (optimal string alignment), case aside.
 std::size_t distance(std::string_view a, std::string_view b) {

@@ -3,7 +3,9 @@
 
 namespace weir::model {
 
-std::string ObjectName::to_string() const { return name_space.empty() ? name : name_space + "/" + name; }
+std::string ObjectName::to_string() const {
+    return name_space.empty() ? name : name_space + "/" + name;
+}
 
 namespace {
 
@@ -25,9 +27,13 @@ struct OriginOf {
 
 }  // namespace
 
-Identity identity_of(const Object& object) { return std::visit(IdentityOf(), object); }
+Identity identity_of(const Object& object) {
+    return std::visit(IdentityOf(), object);
+}
 
-const Origin& origin_of(const Object& object) { return std::visit(OriginOf(), object); }
+const Origin& origin_of(const Object& object) {
+    return std::visit(OriginOf(), object);
+}
 
 std::string_view to_string(Kind kind) {
     switch (kind) {

@@ -15,7 +15,8 @@
 
 namespace weir::model {
 
-// Where an object was written, for messages. file is empty for objects of the Kubernetes API; line is 1-based, 0: unknown.
+// Where an object was written, for messages. file is empty for objects of the Kubernetes API; line is 1-based, 0:
+// unknown.
 struct Origin {
     std::string file;
     int line = 0;
@@ -50,7 +51,7 @@ enum class IpMode { vip, proxy };
 struct ServicePort {
     std::string name;  // empty allowed where the Service has one port
     Protocol protocol = Protocol::tcp;
-    std::uint16_t port = 0;       // 1..65535
+    std::uint16_t port = 0;  // 1..65535
     TargetPort target_port;
     std::uint16_t node_port = 0;  // 0: none given
     bool operator==(const ServicePort&) const = default;
@@ -67,31 +68,32 @@ struct Service {
     Origin origin;
     Labels labels;
     ServiceType type = ServiceType::cluster_ip;
-    bool headless = false;               // clusterIP: None, or the label service.kubernetes.io/headless
-    bool other_proxy = false;            // label service.kubernetes.io/service-proxy-name: not ours
-    std::vector<Address> cluster_ips;    // as given; empty: to be allocated (unless headless or ExternalName)
-    std::vector<Family> ip_families;     // as given, or derived from cluster_ips; empty: the default family
-    bool dual_stack = false;             // ipFamilyPolicy PreferDualStack or RequireDualStack
+    bool headless = false;             // clusterIP: None, or the label service.kubernetes.io/headless
+    bool other_proxy = false;          // label service.kubernetes.io/service-proxy-name: not ours
+    std::vector<Address> cluster_ips;  // as given; empty: to be allocated (unless headless or ExternalName)
+    std::vector<Family> ip_families;   // as given, or derived from cluster_ips; empty: the default family
+    bool dual_stack = false;           // ipFamilyPolicy PreferDualStack or RequireDualStack
     std::vector<ServicePort> ports;
     Labels selector;
     std::vector<Address> external_ips;
-    std::vector<LoadBalancerIngress> load_balancer;  // status.loadBalancer.ingress; spec.loadBalancerIP where there is no status
-    std::vector<Cidr> source_ranges;     // loadBalancerSourceRanges, or the legacy annotation
+    std::vector<LoadBalancerIngress>
+        load_balancer;                // status.loadBalancer.ingress; spec.loadBalancerIP where there is no status
+    std::vector<Cidr> source_ranges;  // loadBalancerSourceRanges, or the legacy annotation
     TrafficPolicy external_traffic_policy = TrafficPolicy::cluster;
     TrafficPolicy internal_traffic_policy = TrafficPolicy::cluster;
-    std::optional<std::uint32_t> affinity_seconds;   // sessionAffinity: ClientIP and its timeout
+    std::optional<std::uint32_t> affinity_seconds;  // sessionAffinity: ClientIP and its timeout
     std::uint16_t health_check_node_port = 0;
     bool publish_not_ready = false;
-    bool allocate_node_ports = true;     // allocateLoadBalancerNodePorts
+    bool allocate_node_ports = true;  // allocateLoadBalancerNodePorts
     std::string external_name;
 };
 
 struct Endpoint {
     std::vector<Address> addresses;
-    bool ready = true;        // nil values already resolved: ready nil = true,
-    bool serving = true;      // serving nil = ready,
-    bool terminating = false; // terminating nil = false
-    std::string node_name;    // empty: not known
+    bool ready = true;         // nil values already resolved: ready nil = true,
+    bool serving = true;       // serving nil = ready,
+    bool terminating = false;  // terminating nil = false
+    std::string node_name;     // empty: not known
     std::string hostname;
     std::vector<std::string> for_zones;  // hints
     std::vector<std::string> for_nodes;
@@ -108,8 +110,8 @@ struct EndpointPort {
 struct EndpointSlice {
     ObjectName name;
     Origin origin;
-    std::string service;  // label kubernetes.io/service-name; for Endpoints: the object's own name
-    bool fqdn = false;    // addressType FQDN: ignored
+    std::string service;          // label kubernetes.io/service-name; for Endpoints: the object's own name
+    bool fqdn = false;            // addressType FQDN: ignored
     bool from_endpoints = false;  // counts only where the Service has no real EndpointSlice (mirroring would double it)
     Family family = Family::ipv4;
     std::vector<Endpoint> endpoints;
@@ -128,12 +130,12 @@ struct Pod {
     Labels labels;
     std::string node_name;
     std::string hostname;
-    std::string subdomain;      // the hostname is known under the Service of this name only
-    std::vector<Address> ips;   // status.podIPs, or status.podIP
+    std::string subdomain;     // the hostname is known under the Service of this name only
+    std::vector<Address> ips;  // status.podIPs, or status.podIP
     std::vector<ContainerPort> ports;
-    bool ready = false;         // condition Ready is True
-    bool finished = false;      // phase Succeeded or Failed
-    bool terminating = false;   // deletionTimestamp set
+    bool ready = false;        // condition Ready is True
+    bool finished = false;     // phase Succeeded or Failed
+    bool terminating = false;  // deletionTimestamp set
     bool host_network = false;
 };
 
@@ -144,8 +146,8 @@ struct Node {
     std::vector<Address> internal_ips;  // status.addresses, in their order
     std::vector<Address> external_ips;
     std::vector<Cidr> pod_cidrs;
-    std::string zone;                   // label topology.kubernetes.io/zone
-    bool to_be_deleted = false;         // taint ToBeDeletedByClusterAutoscaler, or deletionTimestamp
+    std::string zone;            // label topology.kubernetes.io/zone
+    bool to_be_deleted = false;  // taint ToBeDeletedByClusterAutoscaler, or deletionTimestamp
 };
 
 // One decoded object. Every Endpoints object yields all its slices at once, so that replacing it replaces them all.

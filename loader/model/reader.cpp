@@ -57,7 +57,8 @@ std::string shown(std::string_view text) {
     bool cut = text.size() > most_shown;
     if (cut) {
         auto end = most_shown;
-        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80) --end;  // not inside of a UTF-8 sequence
+        while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xc0) == 0x80)
+            --end;  // not inside of a UTF-8 sequence
         text = text.substr(0, end);
     }
     for (char c : text) {
@@ -122,7 +123,9 @@ void Reader::error(const Field& field, std::string what) {
     report(Severity::error, field, std::move(what));
 }
 
-void Reader::warning(const Field& field, std::string what) { report(Severity::warning, field, std::move(what)); }
+void Reader::warning(const Field& field, std::string what) {
+    report(Severity::warning, field, std::move(what));
+}
 
 void Reader::wrong_type(const Field& field, std::string_view wanted) {
     error(field, fmt::format("{} is written here; use {}", kind_name(field.value->kind()), wanted));
@@ -149,8 +152,9 @@ bool Reader::map(const Field& field, std::span<const std::string_view> known) {
         }
         if (known.empty() || std::ranges::find(known, member.key) != known.end()) continue;
         auto meant = nearest(member.key, known);
-        warning(at, meant.empty() ? "is not a field of Kubernetes here, and is ignored"
-                                  : fmt::format("is not a field of Kubernetes here, and is ignored; did you mean {}?", meant));
+        warning(at, meant.empty()
+                        ? "is not a field of Kubernetes here, and is ignored"
+                        : fmt::format("is not a field of Kubernetes here, and is ignored; did you mean {}?", meant));
     }
     return true;
 }
@@ -195,9 +199,10 @@ std::optional<std::int64_t> Reader::number(const Field& field, std::int64_t leas
     if (!field) return std::nullopt;
     auto value = field.value->kind() == Value::Kind::integer ? parse_integer(field.value->text()) : std::nullopt;
     if (value && *value >= least && *value <= most) return value;
-    bool quoted = field.value->kind() == Value::Kind::text && resolve_plain(field.value->text()) == Value::Kind::integer;
-    error(field, fmt::format("{} is {}{}; use {} to {}{}", shown(*field.value),
-                             quoted ? "text, not " : "not ", what, least, most, quoted ? " without quotes" : ""));
+    bool quoted =
+        field.value->kind() == Value::Kind::text && resolve_plain(field.value->text()) == Value::Kind::integer;
+    error(field, fmt::format("{} is {}{}; use {} to {}{}", shown(*field.value), quoted ? "text, not " : "not ", what,
+                             least, most, quoted ? " without quotes" : ""));
     return std::nullopt;
 }
 

@@ -55,7 +55,8 @@ public:
     std::string text_or_empty(const Field& field) { return std::string(text(field).value_or("")); }
     std::optional<bool> boolean(const Field& field);
     // what: "a port"
-    std::optional<std::int64_t> number(const Field& field, std::int64_t least, std::int64_t most, std::string_view what);
+    std::optional<std::int64_t> number(const Field& field, std::int64_t least, std::int64_t most,
+                                       std::string_view what);
     std::optional<std::uint16_t> port(const Field& field);
     std::optional<Protocol> protocol(const Field& field);
     std::optional<Address> address(const Field& field);

@@ -11,14 +11,19 @@ namespace {
 using namespace std::string_view_literals;
 
 constexpr std::array nulls{""sv, "~"sv, "null"sv, "Null"sv, "NULL"sv};
-constexpr std::array trues{"y"sv, "Y"sv, "yes"sv, "Yes"sv, "YES"sv, "true"sv, "True"sv, "TRUE"sv, "on"sv, "On"sv, "ON"sv};
-constexpr std::array falses{"n"sv,     "N"sv,     "no"sv,    "No"sv,  "NO"sv, "false"sv,
+constexpr std::array trues{"y"sv,    "Y"sv,    "yes"sv, "Yes"sv, "YES"sv, "true"sv,
+                           "True"sv, "TRUE"sv, "on"sv,  "On"sv,  "ON"sv};
+constexpr std::array falses{"n"sv,     "N"sv,     "no"sv,  "No"sv,  "NO"sv, "false"sv,
                             "False"sv, "FALSE"sv, "off"sv, "Off"sv, "OFF"sv};
 constexpr std::array specials{".nan"sv, ".NaN"sv, ".NAN"sv, ".inf"sv, ".Inf"sv, ".INF"sv};
 
-bool among(const auto& words, std::string_view text) { return std::ranges::find(words, text) != words.end(); }
+bool among(const auto& words, std::string_view text) {
+    return std::ranges::find(words, text) != words.end();
+}
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+    return c >= '0' && c <= '9';
+}
 
 struct Integer {
     bool negative = false;
@@ -43,7 +48,8 @@ Integer split(std::string_view text) {
 }
 
 bool is_integer(std::string_view text) {
-    if (text.size() > 1 && text[0] == '0' && std::ranges::none_of("xXbBoO_0123456789"sv, [&](char c) { return c == text[1]; }))
+    if (text.size() > 1 && text[0] == '0' &&
+        std::ranges::none_of("xXbBoO_0123456789"sv, [&](char c) { return c == text[1]; }))
         return false;
     auto [negative, base, digits] = split(text);
     if (digits.empty() || digits.front() == '_' || digits.back() == '_') return false;
@@ -101,6 +107,8 @@ std::optional<std::int64_t> parse_integer(std::string_view text) {
     return value;
 }
 
-bool parse_boolean(std::string_view text) { return among(trues, text); }
+bool parse_boolean(std::string_view text) {
+    return among(trues, text);
+}
 
 }  // namespace weir::model

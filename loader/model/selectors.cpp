@@ -22,8 +22,9 @@ std::optional<std::uint16_t> target_number(const ServicePort& port, const Pod& p
     if (const auto* number = std::get_if<std::uint16_t>(&port.target_port)) return *number;
     const auto* name = std::get_if<std::string>(&port.target_port);
     if (!name) return port.port;
-    auto found = std::ranges::find_if(
-        pod.ports, [&](const auto& candidate) { return candidate.name == *name && candidate.protocol == port.protocol; });
+    auto found = std::ranges::find_if(pod.ports, [&](const auto& candidate) {
+        return candidate.name == *name && candidate.protocol == port.protocol;
+    });
     if (found == pod.ports.end()) return std::nullopt;
     return found->port;
 }

@@ -137,6 +137,7 @@ MapChanges Layout::finish_adoption() {
     for (auto id : adoption_->stray_backends) remove_backend(id, changes);
     changes.source_ranges_off.insert(changes.source_ranges_off.end(), adoption_->stray_source_ranges.begin(),
                                      adoption_->stray_source_ranges.end());
+    frontends_.vips().finish_adoption();
     frontends_.vips().flush(changes.vips_on, changes.vips_off);
     adoption_.reset();
     return changes;

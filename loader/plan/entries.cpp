@@ -16,7 +16,8 @@ std::uint8_t flags_of(const ServicePortPlan& plan, const Frontend& frontend) {
 }
 
 std::uint32_t affinity_ticks(const ServicePortPlan& plan) {
-    return static_cast<std::uint32_t>(plan.affinity_seconds.value_or(0) * std::uint64_t{1'000'000'000} >> abi::TICK_SHIFT);
+    return static_cast<std::uint32_t>(plan.affinity_seconds.value_or(0) * std::uint64_t{1'000'000'000} >>
+                                      abi::TICK_SHIFT);
 }
 
 std::uint8_t members_of(const ServicePortPlan& plan, const Scope& scope) {

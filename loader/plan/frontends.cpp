@@ -30,7 +30,8 @@ public:
         if (same == out_.end())
             out_.push_back({.kind = kind, .address = address, .port = port});
         else if (restricted)
-            same->kind = kind;  // an address that is both an external IP and a restricted LB IP: the stricter one counts
+            same->kind =
+                kind;  // an address that is both an external IP and a restricted LB IP: the stricter one counts
     }
 
 private:
@@ -126,14 +127,13 @@ ServicePortPlan plan_port(const model::Service& service, const model::ServicePor
         auto& sets = by_family[family == Family::ipv4 ? 0 : 1];
         if (!sets) sets = eligible(slices, port, family, node);
 
-        Frontend frontend{
-            .kind = place.kind,
-            .address = place.address,
-            .port = place.port,
-            .cluster = {},
-            .external = {},
-            .restricted = place.kind == abi::FRONTEND_LOAD_BALANCER && is_restricted(service, family),
-            .of_node = place.kind == abi::FRONTEND_NODE_PORT || contains(node.addresses, place.address)};
+        Frontend frontend{.kind = place.kind,
+                          .address = place.address,
+                          .port = place.port,
+                          .cluster = {},
+                          .external = {},
+                          .restricted = place.kind == abi::FRONTEND_LOAD_BALANCER && is_restricted(service, family),
+                          .of_node = place.kind == abi::FRONTEND_NODE_PORT || contains(node.addresses, place.address)};
         if (place.kind == abi::FRONTEND_CLUSTER_IP) {
             frontend.cluster = scope_of(*sets, service.internal_traffic_policy, table);
             frontend.external = node.external_cluster_ip ? frontend.cluster : closed;

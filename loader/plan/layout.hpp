@@ -34,9 +34,8 @@ struct Capacity {
 };
 
 // A difference to write, in an order in which every intermediate state is valid:
-// backends on, service names, slots, source ranges on, frontends on, vips on; then frontends off, vips off, source ranges
-// off, service names off, backends off.
-// No key is both on and off, unless it goes off for good.
+// backends on, service names, slots, source ranges on, frontends on, vips on; then frontends off, vips off, source
+// ranges off, service names off, backends off. No key is both on and off, unless it goes off for good.
 struct MapChanges {
     std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
     std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
@@ -63,7 +62,8 @@ struct MapContents {
 };
 
 struct Usage {
-    std::uint32_t frontends = 0, services = 0, backends = 0, slot_lines = 0, source_ranges = 0;  // in use, quarantined ones included
+    std::uint32_t frontends = 0, services = 0, backends = 0, slot_lines = 0,
+                  source_ranges = 0;  // in use, quarantined ones included
 };
 
 class Layout {

@@ -61,8 +61,8 @@ struct ServicePortPlan {
     model::Protocol protocol = model::Protocol::tcp;
     std::vector<BackendSet> sets;  // no two alike; only non-empty ones
     std::vector<Frontend> frontends;
-    std::vector<model::Cidr> source_ranges;          // sorted; empty where no frontend is restricted
-    std::optional<std::uint32_t> affinity_seconds;   // sessionAffinity: ClientIP
+    std::vector<model::Cidr> source_ranges;         // sorted; empty where no frontend is restricted
+    std::optional<std::uint32_t> affinity_seconds;  // sessionAffinity: ClientIP
     // With affinity alone: which backends the cluster's set and this node's hold, of both families. Sorted.
     BackendSet cluster_members;
     BackendSet local_members;

@@ -93,9 +93,8 @@ void ProblemList::add_load_balancer_warnings(const std::vector<model::Family>& f
             warning(fmt::format("load balancer address {} is ignored: the Service has no {} (spec.ipFamilies)",
                                 ingress.ip.to_string(), family_name(ingress.ip.family())));
         else if (is_restricted(service_, ingress.ip.family()) &&
-                 std::ranges::none_of(service_.source_ranges, [&](const auto& range) {
-                     return range.base.family() == ingress.ip.family();
-                 }))
+                 std::ranges::none_of(service_.source_ranges,
+                                      [&](const auto& range) { return range.base.family() == ingress.ip.family(); }))
             warning(fmt::format("load balancer address {} lets nobody in: none of loadBalancerSourceRanges is {}",
                                 ingress.ip.to_string(), family_name(ingress.ip.family())));
     }

@@ -31,10 +31,11 @@ void VipTable::count(const abi::frontend_key& key, const abi::frontend& value, i
 }
 
 void VipTable::adopt(const On& vips) {
-    for (const auto& [address, vip] : vips) {
-        written_[address_of(address)] = vip.flags;
-        touched_.insert(address_of(address));
-    }
+    for (const auto& [address, vip] : vips) written_[address_of(address)] = vip.flags;
+}
+
+void VipTable::finish_adoption() {
+    for (const auto& [address, flags] : written_) touched_.insert(address);
 }
 
 void VipTable::flush(On& on, Off& off) {
@@ -49,12 +50,13 @@ void VipTable::flush(On& on, Off& off) {
                 flags = abi::VIP_CLOSED_OUTSIDE;
             if (written != written_.end() && written->second == flags) continue;
             written_[address] = flags;
+            off_.take_back(off, abi_address(address));
             on.emplace_back(abi_address(address), abi::vip{.flags = flags});
         } else {
             if (counts != counts_.end()) counts_.erase(counts);
             if (written == written_.end()) continue;
             written_.erase(written);
-            off.push_back(abi_address(address));
+            off_.add(off, abi_address(address));
         }
     }
     touched_.clear();

@@ -1,21 +1,31 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses do frontends have, and what becomes of packets to them that no frontend wants? The map `vips`, derived
-// from the frontends.
+// Which addresses do frontends have, and what becomes of packets to them that no frontend wants? The map `vips`,
+// derived from the frontends.
 #pragma once
 
 #include <cstdint>
+#include <cstring>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
 #include <vector>
 
 #include "loader/plan/hash.hpp"
+#include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 
 namespace weir::plan {
 
 struct AddressHash {
     std::size_t operator()(const model::Address& address) const noexcept { return hash_bytes(address.bytes, 0); }
+};
+
+struct AbiAddressHash {
+    std::size_t operator()(const abi::address& address) const noexcept { return hash_bytes(address.bytes, 0); }
+};
+
+struct AbiAddressEqual {
+    bool operator()(const abi::address& a, const abi::address& b) const { return std::memcmp(&a, &b, sizeof(a)) == 0; }
 };
 
 class VipTable {
@@ -27,10 +37,11 @@ public:
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
 
-    // What the map holds already (adoption). Everything in it is looked at by the next flush().
+    // What the map holds already, and the end of the adoption: what no frontend has claimed is to go.
     void adopt(const On& vips);
+    void finish_adoption();
 
-    // What the map lacks, since the last call. No address is both on and off.
+    // Appends what the map lacks since the last call. on, off: of the MapChanges that are being made.
     void flush(On& on, Off& off);
 
 private:
@@ -44,6 +55,7 @@ private:
     std::unordered_map<model::Address, Counts, AddressHash> counts_;
     std::unordered_map<model::Address, std::uint32_t, AddressHash> written_;  // flags
     std::unordered_set<model::Address, AddressHash> touched_;
+    OffList<abi::address, AbiAddressHash, AbiAddressEqual> off_;
 };
 
 }  // namespace weir::plan

@@ -47,7 +47,8 @@ void ManifestStore::take(const std::string& name, FileReading& reading, Touched&
     file.objects.clear();
     for (std::size_t i = 0; i < reading.decoded.objects.size(); ++i) {
         const auto& object = reading.decoded.objects[i];
-        give(file_name, model::identity_of(object), reading.decoded.fingerprints[i], model::origin_of(object).line, touched);
+        give(file_name, model::identity_of(object), reading.decoded.fingerprints[i], model::origin_of(object).line,
+             touched);
     }
     for (const auto& identity : reading.decoded.refused) {
         auto known = objects_.find(identity);
@@ -134,10 +135,13 @@ std::vector<model::Problem> ManifestStore::problems() const {
         const auto* counts = in_force(given);
         for (const auto& one : given) {
             if (&one == counts) continue;
-            out.push_back({model::Severity::error, {*one.file, one.line}, title(*identity),
-                           fmt::format("is given in {}:{} too, which is used since it comes first in name order; remove "
-                                       "one of them",
-                                       *counts->file, counts->line)});
+            out.push_back(
+                {model::Severity::error,
+                 {*one.file, one.line},
+                 title(*identity),
+                 fmt::format("is given in {}:{} too, which is used since it comes first in name order; remove "
+                             "one of them",
+                             *counts->file, counts->line)});
         }
     }
     std::ranges::stable_sort(out, {}, [](const model::Problem& problem) { return problem.origin.file; });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which object is in force? Several files may give the same one, files break and recover. Pure: reads nothing by itself.
+// Which object is in force? Several files may give the same one, files break and recover. Pure: reads nothing by
+// itself.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ namespace weir::source {
 // What a look at one file brought.
 struct FileReading {
     enum class State {
-        read,      // decoded holds its content, which may be malformed
-        gone,      // the file was removed, and its objects with it
+        read,       // decoded holds its content, which may be malformed
+        gone,       // the file was removed, and its objects with it
         unreadable  // failure says why
     };
     State state = State::read;

@@ -66,8 +66,8 @@ std::expected<void, std::string> ManifestSource::start() {
     is_folder_ = listing->is_folder;
     int fd = ::inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
     if (fd < 0)
-        return std::unexpected(fmt::format("inotify: {}; raise fs.inotify.max_user_instances",
-                                           std::generic_category().message(errno)));
+        return std::unexpected(
+            fmt::format("inotify: {}; raise fs.inotify.max_user_instances", std::generic_category().message(errno)));
     inotify_.assign(fd);
     // The watch comes before the first reading: nothing falls between the two.
     if (auto watching = watch(); !watching) return watching;
@@ -147,8 +147,9 @@ void ManifestSource::scan(bool everything) {
     auto named = std::exchange(named_, {});
     auto listing = list_manifests(path_);
     if (!listing || listing->is_folder != is_folder_) {
-        auto failure = listing ? fmt::format("{}: is {} now; restart weir", path_, is_folder_ ? "no folder" : "a folder")
-                               : listing.error();
+        auto failure = listing
+                           ? fmt::format("{}: is {} now; restart weir", path_, is_folder_ ? "no folder" : "a folder")
+                           : listing.error();
         bool known = failure == failure_;
         failure_ = std::move(failure);
         if (!known) report({});
@@ -160,7 +161,8 @@ void ManifestSource::scan(bool everything) {
     std::map<std::string, FileReading> readings;
     for (const auto& [file, stamp] : listing->files) {
         auto known = stamps_.find(file);
-        bool fresh = known == stamps_.end() || known->second.inode != stamp.inode || known->second.device != stamp.device;
+        bool fresh =
+            known == stamps_.end() || known->second.inode != stamp.inode || known->second.device != stamp.device;
         bool changed = known == stamps_.end() || known->second != stamp;
         // A new inode under the name came by a rename or a link, unless it is being written right now.
         bool complete = named.contains(file) || is_quiet(stamp) || (fresh && stamp.size > 0 && known != stamps_.end());

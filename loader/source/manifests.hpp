@@ -2,10 +2,10 @@
 // Objects from a file or a folder of Kubernetes manifests, read once or followed.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <array>
 #include <expected>
 #include <functional>
 #include <map>
@@ -28,8 +28,8 @@ struct ReadManifests {
 // The error says why the path cannot be read at all; files that cannot are among the problems.
 std::expected<ReadManifests, std::string> read_manifests(const std::string& path);
 
-// Follows the path by inotify, and looks by itself every few seconds: links that lead out of the folder and network file
-// systems announce nothing. Never throws.
+// Follows the path by inotify, and looks by itself every few seconds: links that lead out of the folder and network
+// file systems announce nothing. Never throws.
 class ManifestSource {
 public:
     // problems: all that are in force.

@@ -28,7 +28,7 @@ std::string lines(const model::Service& service, const std::vector<At>& endpoint
     for (const auto& f : plan.frontends) {
         const char* kinds[] = {"", "ClusterIP", "NodePort", "ExternalIP", "LoadBalancer"};
         out += std::string(kinds[f.kind]) + " " + model::to_string(f.address, f.port) + " " + text(plan, f.cluster) +
-               " | " + text(plan, f.external) + "\n";
+               " | " + text(plan, f.external) + (f.restricted ? " restricted" : "") + "\n";
     }
     return out;
 }
@@ -88,21 +88,63 @@ TEST(Frontends, TerminatingEndpointsServeTheSetThatHasNoOthers) {
                     .ends_with("LoadBalancer 198.51.100.1:80 10.0.0.2:8080 | 10.0.0.1:8080\n"));
 }
 
-TEST(Frontends, SourceRangesShutTheLoadBalancerAddressOnly) {
+TEST(Frontends, SourceRangesRestrictTheLoadBalancerAddressOnly) {
     auto service = everywhere();
     service.source_ranges = {cidr("203.0.113.0/24")};
     EXPECT_EQ(lines(service, elsewhere, node()),
               "ClusterIP 10.96.0.1:80 10.0.0.2:8080 | CLOSED\n"
               "NodePort 192.168.0.2:30080 10.0.0.2:8080 | 10.0.0.2:8080\n"
               "ExternalIP 192.0.2.1:80 10.0.0.2:8080 | 10.0.0.2:8080\n"
-              "LoadBalancer 198.51.100.1:80 CLOSED | CLOSED\n");
+              "LoadBalancer 198.51.100.1:80 10.0.0.2:8080 | 10.0.0.2:8080 restricted\n");
     service.external_ips = {address("198.51.100.1")};
-    EXPECT_TRUE(lines(service, elsewhere, node()).ends_with("LoadBalancer 198.51.100.1:80 CLOSED | CLOSED\n"))
+    EXPECT_TRUE(lines(service, elsewhere, node())
+                    .ends_with("LoadBalancer 198.51.100.1:80 10.0.0.2:8080 | 10.0.0.2:8080 restricted\n"))
         << "naming the address as an external IP too does not open it";
     service.source_ranges = {cidr("0.0.0.0/0")};
     EXPECT_TRUE(lines(service, elsewhere, node()).ends_with("198.51.100.1:80 10.0.0.2:8080 | 10.0.0.2:8080\n"));
     service.source_ranges = {cidr("::/0")};
-    EXPECT_TRUE(lines(service, elsewhere, node()).ends_with("LoadBalancer 198.51.100.1:80 CLOSED | CLOSED\n"));
+    EXPECT_TRUE(lines(service, elsewhere, node()).ends_with("10.0.0.2:8080 restricted\n"))
+        << "ranges of another family admit nobody";
+}
+
+TEST(Frontends, SourceRangesAreSortedAndNamedOnce) {
+    auto service = everywhere();
+    service.source_ranges = {cidr("203.0.113.0/24"), cidr("10.0.0.0/8"), cidr("203.0.113.0/24")};
+    const auto& port = service.ports.front();
+    auto places = places_of(service, port, service.cluster_ips, 0, node());
+    auto slices = std::vector{slice("web", elsewhere)};
+    EXPECT_EQ(plan_port(service, port, places, slices, node()).source_ranges,
+              (std::vector{cidr("10.0.0.0/8"), cidr("203.0.113.0/24")}));
+    service.type = model::ServiceType::node_port;
+    places = places_of(service, port, service.cluster_ips, 0, node());
+    EXPECT_TRUE(plan_port(service, port, places, slices, node()).source_ranges.empty());
+}
+
+TEST(Frontends, AffinityKnowsTheMembersOfBothSets) {
+    auto service = everywhere();
+    service.external_traffic_policy = model::TrafficPolicy::local;
+    const auto& port = service.ports.front();
+    auto places = places_of(service, port, service.cluster_ips, 30080, node());
+    auto slices = std::vector{slice("web", both)};
+    auto without = plan_port(service, port, places, slices, node());
+    EXPECT_TRUE(without.cluster_members.empty());
+    service.affinity_seconds = 100;
+    auto with = plan_port(service, port, places, slices, node());
+    EXPECT_EQ(text(with.cluster_members), "10.0.0.1:8080 10.0.0.2:8080");
+    EXPECT_EQ(text(with.local_members), "10.0.0.1:8080");
+    EXPECT_FALSE(with.frontends.at(1).cluster.local);
+    EXPECT_TRUE(with.frontends.at(1).external.local);
+}
+
+TEST(Frontends, AddressesOfTheNodeAreKnown) {
+    auto service = everywhere();
+    service.external_ips = {address("192.168.0.2"), address("192.0.2.1")};
+    const auto& port = service.ports.front();
+    auto plan = plan_port(service, port, places_of(service, port, service.cluster_ips, 30080, node()),
+                          {slice("web", both)}, node());
+    std::string of_node;
+    for (const auto& f : plan.frontends) of_node += f.of_node ? model::to_string(f.address, f.port) + " " : "";
+    EXPECT_EQ(of_node, "192.168.0.2:30080 192.168.0.2:80 ");
 }
 
 TEST(Frontends, OnlyTheFamiliesOfTheService) {

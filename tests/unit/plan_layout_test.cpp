@@ -17,7 +17,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr Capacity large{.frontends = 100, .services = 100, .backends = 100, .slot_lines = 1000};
+constexpr Capacity large{.frontends = 100, .services = 100, .backends = 100, .slot_lines = 1000, .source_ranges = 4};
 
 TEST(Layout, ANewServiceIsWrittenWhole) {
     Kernel kernel(large);

@@ -47,9 +47,7 @@ inline ServicePlan gone(const std::string& name) {
 }
 
 struct AddressLess {
-    bool operator()(const abi::address& a, const abi::address& b) const {
-        return std::memcmp(&a, &b, sizeof(a)) < 0;
-    }
+    bool operator()(const abi::address& a, const abi::address& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
 };
 
 class Kernel {
@@ -66,6 +64,7 @@ public:
         else
             EXPECT_TRUE(said.empty()) << text(said);
         apply(changes);
+        check_vips();
         return changes;
     }
 
@@ -93,7 +92,6 @@ public:
         for (const auto& key : changes.frontends_off) frontends_.erase(key);
         for (const auto& address : changes.vips_off) vips_.erase(address);
         for (const auto& key : changes.source_ranges_off) source_ranges_.erase(key);
-        check_vips();
         for (auto id : changes.services_off) services_.erase(id);
         for (auto id : changes.backends_off) backends_.erase(id);
         check();
@@ -117,6 +115,7 @@ public:
         apply(changes);
         auto last = layout_.finish_adoption();
         apply(last);
+        check_vips();
         changes.frontends_off.insert(changes.frontends_off.end(), last.frontends_off.begin(), last.frontends_off.end());
         changes.services_off.insert(changes.services_off.end(), last.services_off.begin(), last.services_off.end());
         changes.backends_off.insert(changes.backends_off.end(), last.backends_off.begin(), last.backends_off.end());
@@ -183,9 +182,8 @@ private:
         for (const auto& [key, value] : frontends_) addresses.insert(key.address);
         for (const auto& [address, vip] : vips_) known.insert(address);
         ASSERT_EQ(known.size(), addresses.size());
-        ASSERT_TRUE(std::ranges::equal(known, addresses, [](const auto& a, const auto& b) {
-            return std::memcmp(&a, &b, sizeof(a)) == 0;
-        }));
+        ASSERT_TRUE(std::ranges::equal(
+            known, addresses, [](const auto& a, const auto& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }));
     }
 
     // Every slot that a packet can reach names a backend of the frontend's service port.

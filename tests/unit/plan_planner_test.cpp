@@ -99,29 +99,26 @@ TEST(PlannerStates, WhatHasNoFrontends) {
     for (auto name : {"a", "b", "c"}) EXPECT_THAT(world.of(name).ports, IsEmpty());
 }
 
-TEST(PlannerStates, ASctpPortIsLeftOutWithAWarning) {
+TEST(PlannerStates, EveryProtocolHasItsFrontend) {
     World world;
     world.add(
         service("dns", "10.96.0.10",
                 {port("tcp", 53), port("udp", 53, model::Protocol::udp), port("sctp", 53, model::Protocol::sctp)}));
     world.plan();
-    EXPECT_THAT(world.frontends("dns"), ElementsAre("10.96.0.10:53/TCP", "10.96.0.10:53/UDP"));
-    EXPECT_THAT(world.problems("dns"), HasSubstr("SCTP is not balanced by the datapath yet"));
-    EXPECT_EQ(world.of("dns").problems.front().severity, model::Severity::warning);
+    EXPECT_THAT(world.frontends("dns"), ElementsAre("10.96.0.10:53/TCP", "10.96.0.10:53/UDP", "10.96.0.10:53/SCTP"));
+    EXPECT_EQ(world.problems("dns"), "");
 }
 
-TEST(PlannerStates, WhatTheDatapathDoesNotDoYetIsSaid) {
+TEST(PlannerStates, PartsWithoutEffectAreSaid) {
     World world;
     auto web = service("web", "10.96.0.1");
     web.type = model::ServiceType::load_balancer;
     web.load_balancer = {{.ip = address("198.51.100.1"), .mode = model::IpMode::vip}};
-    web.source_ranges = {cidr("203.0.113.0/24")};
-    web.affinity_seconds = 10800;
+    web.source_ranges = {cidr("2001:db8::/32")};
     web.external_ips = {address("2001:db8::100")};
     world.add(web);
     world.plan();
-    EXPECT_THAT(world.problems("web"), HasSubstr("sessionAffinity: ClientIP is not honoured yet"));
-    EXPECT_THAT(world.problems("web"), HasSubstr("load balancer address 198.51.100.1 is closed"));
+    EXPECT_THAT(world.problems("web"), HasSubstr("load balancer address 198.51.100.1 lets nobody in"));
     EXPECT_THAT(world.problems("web"), HasSubstr("externalIP 2001:db8::100 is ignored: the Service has no IPv6"));
 }
 
