@@ -11,6 +11,28 @@
 /* IPv6 with a few extension headers and TCP: what is pulled out of an skb's fragments to be looked at. */
 #define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
 
+/*
+ * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer header
+ * is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the header on
+ * again makes the kernel count it again. On a device that really has none, what is found there is no such header.
+ */
+__noinline int restore_ethernet(struct __sk_buff *skb)
+{
+    struct ethhdr eth;
+
+    if (bpf_skb_load_bytes_relative(skb, 0, &eth, sizeof(eth), BPF_HDR_START_MAC) || eth.h_proto != skb->protocol)
+        return 0;
+    return !bpf_skb_change_head(skb, sizeof(eth), 0) && !bpf_skb_store_bytes(skb, 0, &eth, sizeof(eth), 0);
+}
+
+static __always_inline int lacks_ethernet(const struct __sk_buff *skb)
+{
+    struct ethhdr *eth = (void *)(long)skb->data;
+
+    return (void *)(eth + 1) <= (void *)(long)skb->data_end && eth->h_proto != skb->protocol &&
+           (skb->protocol == bpf_htons(ETH_P_IP) || skb->protocol == bpf_htons(ETH_P_IPV6));
+}
+
 static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 {
     struct packet p;
@@ -18,6 +40,8 @@ static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
     /* A tag taken off by the device: the packet belongs to the VLAN device above, which has hooks of its own. */
     if (skb->vlan_present)
         return TC_ACT_UNSPEC;
+    if (lacks_ethernet(skb))
+        restore_ethernet(skb); /* or else the packet is passed as one that is not IP */
     if ((void *)(long)skb->data + HEADERS_LENGTH > (void *)(long)skb->data_end)
         bpf_skb_pull_data(skb, skb->len < HEADERS_LENGTH ? skb->len : HEADERS_LENGTH);
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterable
 from pathlib import Path
 
-from . import agent, expected, registry, topology
+from . import agent, expected, registry, topology, xdp
 from .agent import Agent, Frontend
 from .cluster import Cluster
 from .errors import LabError
@@ -67,6 +67,8 @@ class Lab:
 
     def _start_agents(self, binary: Path, further_uplinks: list[str], config: dict) -> None:
         agent.ensure_bpffs()
+        if config.get("datapath", {}).get("xdp", "auto") != "auto":
+            xdp.receive_frames(self._topology.router, [node.name for node in self.nodes])
         self.agents = [Agent(node, binary, self._entry.folder, self._entry.pins / node.name,
                              self.network.uplinks + further_uplinks, config) for node in self.nodes]
         for one in self.agents:

@@ -54,9 +54,8 @@ def build(prefix: str, count: int, nursery: Nursery, cgroup: Path | None, rp_fil
         gateways = {family: addresses.node_gateway(family, node.index) for family in addresses.FAMILIES}
         netns.batch(node.namespace, _host_lines(node.addresses, gateways, addresses.NODE_PREFIX))
         # A wire never carries unfinished checksums; a veth does, and XDP sees them. What the router sends towards a
-        # node is therefore finished first. GRO at the router's end starts NAPI there (Linux 5.13 and later), without
-        # which the frames that a node's XDP program sends are dropped.
-        topology.router.exec("ethtool", "-K", node.name, "tx", "off", "gro", "on")
+        # node is therefore finished first.
+        topology.router.exec("ethtool", "-K", node.name, "tx", "off")
     netns.batch(topology.client.namespace,
                 _host_lines(addresses.CLIENT, addresses.CLIENT_GATEWAY, addresses.CLIENT_PREFIX))
     return topology
