@@ -20,6 +20,10 @@ constexpr auto retry_delay = 1s;
 // The state file is for people: a burst of changes is one write.
 constexpr auto publish_delay = 50ms;
 
+bool has_backends(const plan::ServicePlan& plan) {
+    return std::ranges::any_of(plan.ports, [](const auto& port) { return !port.sets.empty(); });
+}
+
 datapath::LinkWatch::Callbacks link_callbacks(Agent& agent, auto on_links, auto on_routes) {
     return {.on_links = [&agent, on_links](const auto& links, const auto& routes) { (agent.*on_links)(links, routes); },
             .on_routes = [&agent, on_routes] { (agent.*on_routes)(); }};
@@ -90,11 +94,15 @@ void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Pro
     for (auto& change : changes) cluster_.apply(std::move(change));
     bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
     // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken away.
+    bool was_held = held_;
     held_ = adoption_open_ && unclean;
     note_problem("source", problems);
     source_problems_ = std::move(problems);
-    if (held_)
-        spdlog::error("the datapath stays as the last agent left it until these files are right");
+    if (held_ && !was_held)
+        spdlog::error("nothing that the last agent served is taken away until these files are right");
+    if (!held_) {
+        for (const auto& name : std::exchange(kept_, {})) cluster_.mark_dirty(name);
+    }
     source_known_ = true;
     update_node();
     program();
@@ -103,7 +111,8 @@ void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Pro
 
 void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result) {
     if (!result) spdlog::error("{}", result.error());
-    layout_.grace_period_passed();
+    else if (unwritten_.empty())
+        layout_.grace_period_passed();
     // Services that found no room may find it now.
     if (!layout_.waiting().empty()) program();
 }
@@ -136,11 +145,15 @@ plan::NodeContext Agent::node_context() const {
 }
 
 void Agent::program() {
-    if (!links_known_ || !source_known_ || held_) return;
+    if (!links_known_ || !source_known_) return;
     auto dirty = cluster_.take_dirty();
     for (const auto& name : layout_.waiting()) dirty.push_back(name);
     plan::MapChanges changes;
     for (const auto& service_plan : planner_.plan(cluster_, dirty)) {
+        if (held_ && layout_.serves(service_plan.service) && !has_backends(service_plan)) {
+            kept_.insert(service_plan.service);
+            continue;
+        }
         if (service_plan.state == plan::ServiceState::planned)
             not_planned_.erase(service_plan.service);
         else
@@ -151,7 +164,7 @@ void Agent::program() {
         if (!cluster_.service(service_plan.service)) not_planned_.erase(service_plan.service);
     }
     apply(std::move(changes));
-    if (adoption_open_) {
+    if (adoption_open_ && !held_) {
         apply(layout_.finish_adoption());
         adoption_open_ = false;
     }
@@ -227,6 +240,10 @@ void Agent::attach_links() {
                 continue;
             }
             attach_failures_.erase(link.ifindex);
+            if (!attached->failure.empty()) {
+                spdlog::error("{}", attached->failure);
+                attach_failures_[link.ifindex] = attached->failure;
+            }
             spdlog::info("{}: {}, {}{}{}", link.name, uplink ? "uplink" : "workload", attached->tc,
                          attached->xdp.empty() ? "" : ", XDP ", attached->xdp);
             known = attached_.insert_or_assign(link.ifindex, *attached).first;

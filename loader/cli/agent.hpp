@@ -77,7 +77,9 @@ private:
     std::set<std::string> logged_;
     bool links_known_ = false;
     bool source_known_ = false;
-    bool held_ = false;   // adopted maps, and a source that does not read cleanly: nothing is changed
+    // Adopted maps, and a source that does not read cleanly: nothing is taken away that these files may have held.
+    bool held_ = false;
+    std::set<model::ObjectName> kept_;  // Services that would have lost all their endpoints meanwhile
     bool ready_ = false;
     bool adoption_open_ = false;
     std::uint64_t programmed_ = 0;  // times that the maps were brought up to date

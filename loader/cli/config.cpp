@@ -6,9 +6,11 @@
 #include <yaml-cpp/yaml.h>
 
 #include <charconv>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <map>
+#include <set>
 #include <sstream>
 #include <string_view>
 
@@ -42,9 +44,14 @@ Integer number(std::string_view text, const YAML::Node& node, const std::string&
 // A map with known keys only: a mistyped key must not be silently without effect.
 void read_keys(const YAML::Node& node, const std::string& path, const Keys& keys) {
     if (!node || node.IsNull()) return;
-    if (!node.IsMap()) throw Refused{node.Mark(), fmt::format("{}: keys and values are wanted", path)};
+    if (!node.IsMap())
+        throw Refused{node.Mark(), fmt::format("{}keys and values are wanted",
+                                               path.empty() ? "" : path.substr(0, path.size() - 1) + ": ")};
+    std::set<std::string> seen;
     for (const auto& entry : node) {
         auto name = entry.first.as<std::string>("");
+        if (!seen.insert(name).second)
+            throw Refused{entry.first.Mark(), fmt::format("'{}{}' is given twice; remove one", path, name)};
         auto handler = keys.find(name);
         if (handler == keys.end()) {
             std::string known;
@@ -214,7 +221,9 @@ Config default_config() {
 std::expected<Config, std::string> parse_config(const std::string& text, const std::string& path) {
     Config config = default_config();
     try {
-        read_keys(YAML::Load(text), "", top_keys(config));
+        auto documents = YAML::LoadAll(text);
+        if (documents.size() > 1) throw Refused{documents[1].Mark(), "a second document; one is wanted"};
+        if (!documents.empty()) read_keys(documents[0], "", top_keys(config));
     } catch (const Refused& refused) {
         return std::unexpected(fmt::format("{}:{}: {}", path, refused.mark.line + 1, refused.what));
     } catch (const YAML::Exception& error) {
@@ -224,6 +233,9 @@ std::expected<Config, std::string> parse_config(const std::string& text, const s
 }
 
 std::expected<Config, std::string> read_config(const std::string& path) {
+    std::error_code error;
+    if (std::filesystem::is_directory(path, error))
+        return std::unexpected(fmt::format("{}: is a folder; --config takes a file", path));
     std::ifstream file(path);
     std::stringstream text;
     text << file.rdbuf();

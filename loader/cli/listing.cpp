@@ -69,7 +69,7 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
 abi::device device_of(const datapath::Link& link, const datapath::Attached& attached, const plan::NodeContext& node) {
     abi::device device{};
     device.flags = abi::DEVICE_UPLINK;
-    if (!attached.xdp.empty()) device.flags |= abi::DEVICE_XDP_XMIT;
+    if (attached.xdp_xmit) device.flags |= abi::DEVICE_XDP_XMIT;
     datapath::set_source_addresses(device, link, node.addresses);
     return device;
 }

@@ -121,6 +121,7 @@ int run_command_line(int argc, char** argv) {
     detach->callback([&] { chosen = [](const Config& config, OutputFormat) { return run_detach(config); }; });
 
     auto* version = app.add_subcommand("version", "version of weir and of its map layout");
+    add_common(*version, flags);
     add_output(*version, flags);
     version->callback([&] {
         chosen = [](const Config&, OutputFormat format) {

@@ -49,8 +49,10 @@ int run_agent(const Config& config) {
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     spdlog::set_level(spdlog::level::from_str(config.log_level));
-    if (config.manifests.empty())
-        return fail("no source of objects; name a file or folder with --manifests, or source.manifests in --config");
+    if (config.manifests.empty()) {
+        fail("no source of objects; name a file or folder with --manifests, or source.manifests in --config");
+        return 2;
+    }
 
     auto state = StateFile::create(config.datapath.pins);
     if (!state) return fail(state.error());

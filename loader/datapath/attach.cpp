@@ -16,6 +16,7 @@
 
 #include "loader/datapath/kernel.hpp"
 #include "loader/datapath/libbpf_log.hpp"
+#include "loader/datapath/probe.hpp"
 
 namespace weir::datapath {
 
@@ -60,21 +61,30 @@ maps::Fd live_link(const std::string& path, unsigned ifindex, bool xdp) {
     return std::move(*fd);
 }
 
+// The XDP_FLAGS_* of the program that an interface has; 0: none, or unknown.
+std::uint32_t xdp_mode(unsigned ifindex) {
+    LIBBPF_OPTS(bpf_xdp_query_opts, query);
+    if (bpf_xdp_query(static_cast<int>(ifindex), 0, &query) < 0) return 0;
+    if (query.attach_mode == XDP_ATTACHED_DRV) return XDP_FLAGS_DRV_MODE;
+    return query.attach_mode == XDP_ATTACHED_SKB ? XDP_FLAGS_SKB_MODE : 0;
+}
+
 // Updates the pinned link of this hook, or makes one and pins it. flags: XDP_FLAGS_* for XDP.
 int link_program(const maps::PinPaths& pins, unsigned ifindex, Hook hook, bpf_attach_type type, int program,
                  std::uint32_t flags) {
     std::string path = pins.link(ifindex, pin_name(hook));
-    if (auto link = live_link(path, ifindex, hook == Hook::xdp)) {
+    auto link = live_link(path, ifindex, hook == Hook::xdp);
+    // A link keeps the mode (native or generic) that it was made with: for another one it is made anew below.
+    if (link && (hook != Hook::xdp || xdp_mode(ifindex) == flags)) {
         LIBBPF_OPTS(bpf_link_update_opts, update);
-        int result = bpf_link_update(link.get(), program, &update);
-        // Other flags than the link was made with (native or generic): made anew below.
-        if (result == 0) return 0;
+        if (bpf_link_update(link.get(), program, &update) == 0) return 0;
     }
+    link.reset();
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     LIBBPF_OPTS(bpf_link_create_opts, create, .flags = flags);
-    maps::Fd link(bpf_link_create(program, static_cast<int>(ifindex), type, &create));
-    if (!link) return link.get() < 0 ? -errno : 0;
+    link = maps::Fd(bpf_link_create(program, static_cast<int>(ifindex), type, &create));
+    if (!link) return -errno;
     if (int result = bpf_obj_pin(link.get(), path.c_str()); result < 0) return result;
     return 0;
 }
@@ -88,11 +98,20 @@ int clsact_program(unsigned ifindex, bpf_tc_attach_point point, int program) {
     return bpf_tc_attach(&hook, &options);
 }
 
-// Whether our filter is there: the handle is ours if the program's name is.
+// The handle is ours if the program's name is.
+bool is_ours(std::uint32_t program_id) {
+    maps::Fd program(bpf_prog_get_fd_by_id(program_id));
+    bpf_prog_info info{};
+    std::uint32_t size = sizeof(info);
+    if (!program || bpf_obj_get_info_by_fd(program.get(), &info, &size) < 0) return false;
+    return std::string_view(info.name).starts_with("weir_");
+}
+
+// Answers whether our filter was there.
 bool remove_clsact(unsigned ifindex, bpf_tc_attach_point point) {
     LIBBPF_OPTS(bpf_tc_hook, hook, .ifindex = static_cast<int>(ifindex), .attach_point = point);
     LIBBPF_OPTS(bpf_tc_opts, query, .handle = clsact_handle, .priority = clsact_priority);
-    if (bpf_tc_query(&hook, &query) < 0) return false;
+    if (bpf_tc_query(&hook, &query) < 0 || !is_ours(query.prog_id)) return false;
     LIBBPF_OPTS(bpf_tc_opts, options, .handle = clsact_handle, .priority = clsact_priority);
     return bpf_tc_detach(&hook, &options) == 0;
 }
@@ -118,11 +137,19 @@ std::expected<Attached, std::string> Attacher::attach(unsigned ifindex, const st
                         programs_.egress_fd());
     if (!tc) return std::unexpected(fmt::format("{}: {}", name, tc.error()));
     attached.tc = *tc;
-    if (uplink) {
-        auto xdp = attach_xdp(ifindex, kind, notes, name);
-        if (!xdp) return std::unexpected(fmt::format("{}: {}", name, xdp.error()));
-        attached.xdp = *xdp;
+    if (!uplink) {
+        // It may have been one: there, every packet would count as coming from outside.
+        std::error_code ignored;
+        std::filesystem::remove(settings_.pins.link(ifindex, pin_name(Hook::xdp)), ignored);
+        return attached;
     }
+    if (auto xdp = attach_xdp(ifindex, kind, notes, name))
+        attached.xdp = *xdp;
+    else
+        attached.failure = fmt::format("{}: {}", name, xdp.error());
+    // Generic XDP sends by the ordinary way; a kernel that does not tell (Linux < 6.3) is trusted.
+    attached.xdp_xmit =
+        attached.xdp == "generic" || (attached.xdp == "native" && driver_has_xdp_xmit(ifindex) != Answer::no);
     return attached;
 }
 

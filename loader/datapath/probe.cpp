@@ -22,6 +22,7 @@ constexpr std::uint8_t netdev_get_device = 1;
 constexpr std::uint16_t netdev_ifindex = 1;
 constexpr std::uint16_t netdev_xdp_features = 3;
 constexpr std::uint64_t xdp_basic_and_redirect = 1 | 2;
+constexpr std::uint64_t xdp_xmit = 4;
 
 std::optional<std::uint16_t> generic_family(NetlinkSocket& socket, const std::string& name) {
     NetlinkRequest request(GENL_ID_CTRL, 0);
@@ -55,7 +56,9 @@ Answer kernel_has_tcx() {
     return !link && errno == ENODEV ? Answer::yes : Answer::no;
 }
 
-Answer driver_has_xdp(unsigned ifindex) {
+namespace {
+
+Answer driver_has(unsigned ifindex, std::uint64_t wanted) {
     auto socket = NetlinkSocket::open(NETLINK_GENERIC);
     if (!socket) return Answer::unknown;
     auto family = generic_family(*socket, "netdev");
@@ -67,10 +70,16 @@ Answer driver_has_xdp(unsigned ifindex) {
     auto asked = socket->request(request, [&](const nlmsghdr& message) {
         const auto* features = Attributes(message, sizeof(genlmsghdr)).find(netdev_xdp_features);
         if (!features) return;
-        bool able = (mnl_attr_get_u64(features) & xdp_basic_and_redirect) == xdp_basic_and_redirect;
+        bool able = (mnl_attr_get_u64(features) & wanted) == wanted;
         answer = able ? Answer::yes : Answer::no;
     });
     return asked ? answer : Answer::unknown;
 }
+
+}  // namespace
+
+Answer driver_has_xdp(unsigned ifindex) { return driver_has(ifindex, xdp_basic_and_redirect); }
+
+Answer driver_has_xdp_xmit(unsigned ifindex) { return driver_has(ifindex, xdp_xmit); }
 
 }  // namespace weir::datapath

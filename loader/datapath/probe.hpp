@@ -17,5 +17,7 @@ Answer kernel_has_tcx();
 // Whether the driver of an interface runs XDP programs natively and redirects from them. unknown: Linux < 6.3 does not
 // tell.
 Answer driver_has_xdp(unsigned ifindex);
+// Whether frames that XDP programs of other devices redirect may go out there.
+Answer driver_has_xdp_xmit(unsigned ifindex);
 
 }  // namespace weir::datapath

@@ -11,9 +11,8 @@ namespace weir::datapath {
 
 std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     abi::sweep_result result{};
+    // The kernel writes back to ctx_in; a ctx_out it refuses (bpf_prog_test_run_syscall).
     LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &result, .ctx_size_in = sizeof(result));
-    options.ctx_out = &result;
-    options.ctx_size_out = sizeof(result);
     if (int error = bpf_prog_test_run_opts(program_fd, &options); error < 0)
         return std::unexpected(
             fmt::format("the flow sweeper did not run: {}", std::generic_category().message(-error)));

@@ -88,6 +88,12 @@ Usage Layout::usage() const {
             .source_ranges = source_ranges_};
 }
 
+bool Layout::serves(const model::ObjectName& service) const {
+    const auto prefix = service.to_string() + ":";
+    auto first = ports_.lower_bound(prefix);
+    return first != ports_.end() && first->first.starts_with(prefix);
+}
+
 Layout::Draft Layout::draft(const ServicePortPlan& plan) {
     Draft draft{.plan = &plan,
                 .record = nullptr,

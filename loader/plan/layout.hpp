@@ -91,6 +91,9 @@ public:
 
     Usage usage() const;
 
+    // Whether the maps hold anything of this Service.
+    bool serves(const model::ObjectName& service) const;
+
 private:
     struct SetRecord {
         abi::slot_range range;

@@ -22,7 +22,9 @@ bool gives_cluster_ip(const Service& service, model::Family family) {
 }
 
 bool wants_allocation(const Service& service, const ServicePort& port) {
-    return has_node_ports(service) && port.node_port == 0 && why_unplanned(service, port).empty();
+    // allocateLoadBalancerNodePorts: false asks for none; one that is named is served all the same.
+    bool wanted = service.type != model::ServiceType::load_balancer || service.allocate_node_ports;
+    return has_node_ports(service) && wanted && port.node_port == 0 && why_unplanned(service, port).empty();
 }
 
 bool has_family(const std::vector<Address>& addresses, model::Family family) {

@@ -17,7 +17,9 @@ from . import content
 from .addresses import endpoint
 
 READ_SIZE = 256 * 1024
-IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO = 10, 23, 2  # linux/in.h, linux/in6.h: not in Python's socket module
+# linux/in.h, linux/in6.h: not in Python's socket module
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, PMTUDISC_DO = 10, 23, 2
+IP_RECVERR, IPV6_RECVERR = 11, 25
 
 
 def error_name(error: Exception) -> str:
@@ -112,6 +114,26 @@ def udp_request(address: str, port: int, data: str, source_port: int, timeout: f
             return json.loads(sock.recv(65535)) | {"local": endpoint(*sock.getsockname()[:2])}
         except OSError as error:
             return {"error": error_name(error)}
+
+
+def udp_hops(address: str, port: int, hops: int, timeout: float) -> dict:
+    """The error that a datagram with so many hops to go comes back with: {"error"}."""
+    v6 = ":" in address
+    with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
+        sock.settimeout(timeout)
+        if v6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, hops)
+            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+        else:
+            sock.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, hops)
+            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
+        try:
+            sock.connect((address, port))
+            sock.send(b"weir")
+            sock.recv(65535)
+        except OSError as error:
+            return {"error": error_name(error)}
+    return {"error": ""}
 
 
 def ping(address: str, payload: int, timeout: float) -> dict:

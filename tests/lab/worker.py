@@ -41,6 +41,9 @@ class Operations:
             return traffic.udp_request(address, port, data, source_port, timeout)
         return self._each(one, source_ports, parallel)
 
+    def udp_hops(self, **args: object) -> dict:
+        return traffic.udp_hops(**args)
+
     def ping(self, **args: object) -> dict:
         return traffic.ping(**args)
 

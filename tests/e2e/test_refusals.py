@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a frontend's address does not serve: refused at once where kube-proxy refuses, dropped where it drops, and the
+address itself answers ping as a host does."""
+
+from __future__ import annotations
+
+import pytest
+from labs import FAMILIES, LOCAL, service_of
+
+from tests.lab import Lab, Reply, addresses, objects, wait_until
+from tests.lab.namespace import Namespace
+
+WORLDS = ["routed", "bridged", "xdp-native"]
+REFUSED = "ECONNREFUSED"
+
+pytestmark = pytest.mark.parametrize("lab", WORLDS, indirect=True, scope="module")
+
+
+def places(lab: Lab) -> dict[str, tuple[Namespace, str]]:
+    """Who asks, and the kind of frontend that is open to them."""
+    return {"pod": (lab.pod("visitor"), "ClusterIP"), "outside": (lab.client, "LoadBalancer")}
+
+
+def ask(place: Namespace, protocol: str, address: str, port: int, timeout: float = 5) -> Reply:
+    return place.request(protocol, address, port, timeout=timeout)
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("source", ["pod", "outside"])
+def test_a_service_without_endpoints_refuses(lab: Lab, source: str, family: int, protocol: str) -> None:
+    place, kind = places(lab)[source]
+    name = f"empty-v{family}"
+    lab.deploy(objects.service(name, "nobody", family, kind="LoadBalancer"))
+    address, port = lab.frontend(name, kind, family, protocol)
+    assert ask(place, protocol, address, port).error == REFUSED
+    lab.delete("Service", name)
+
+
+@pytest.mark.parametrize("protocol", ["TCP", "UDP"])
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("source", ["pod", "outside"])
+def test_an_unused_port_is_refused(lab: Lab, source: str, family: int, protocol: str) -> None:
+    place, kind = places(lab)[source]
+    address, _ = lab.frontend(service_of(LOCAL, family), kind, family)
+    assert ask(place, protocol, address, 81).error == REFUSED
+
+
+@pytest.mark.parametrize("size", [1, 1200])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_udp_of_any_size_is_refused_with_a_right_checksum(lab: Lab, family: int, size: int) -> None:
+    """A pod leaves checksums to its device, so the quotation in the answer has one that is still to be filled in."""
+    address, _ = lab.frontend(service_of(LOCAL, family), "ClusterIP", family)
+    assert lab.pod("visitor").udp_request(address, 81, data="x" * size).error == REFUSED
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+@pytest.mark.parametrize("source", ["pod", "outside"])
+def test_an_address_answers_ping(lab: Lab, source: str, family: int) -> None:
+    place, kind = places(lab)[source]
+    address, _ = lab.frontend(service_of(LOCAL, family), kind, family)
+    assert place.ping(address) == ""
+    assert place.ping(address, payload=1000) == ""
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_cluster_address_is_no_host_to_the_outside(lab: Lab, family: int) -> None:
+    address, _ = lab.frontend(service_of(LOCAL, family), "ClusterIP", family)
+    assert lab.client.ping(address, timeout=0.3) == "timeout"
+    assert lab.client.http_get(address, 81, timeout=0.3).error == "timeout"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_an_unallocated_address_of_the_service_range_is_dropped(lab: Lab, family: int) -> None:
+    address = addresses.SERVICE_CIDRS[family].partition("/")[0] + ("fffe" if family == 6 else "")
+    address = address if family == 6 else address.rsplit(".", 1)[0] + ".254"
+    before = lab.agents[0].verdicts()["drop_service_range"]
+    assert lab.pod("visitor").http_get(address, 80, timeout=0.3).error == "timeout"
+    wait_until(lambda: lab.agents[0].verdicts()["drop_service_range"] > before, "the drop is counted")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_node_keeps_its_own_ports_and_pings(lab: Lab, family: int) -> None:
+    """Node addresses have frontends (NodePorts), and everything else that the node serves."""
+    address = lab.node(1).addresses[family]
+    before = lab.agents[0].verdicts()["reject_no_port"]
+    assert lab.client.ping(address) == ""
+    assert lab.client.http_get(address, 81).error == REFUSED
+    assert lab.agents[0].verdicts()["reject_no_port"] == before, "it was the node that refused"

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: Apache-2.0
+// A folder or a file on disk, read once and followed as editors, kubectl and ConfigMap volumes write them.
+#include "loader/source/manifests.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <sys/stat.h>
+
+#include <filesystem>
+#include <fstream>
+
+namespace weir::source {
+namespace {
+
+namespace fs = std::filesystem;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::UnorderedElementsAre;
+
+class Manifests : public testing::Test {
+protected:
+    Manifests() {
+        std::string pattern = (fs::temp_directory_path() / "weir-manifests-XXXXXX").string();
+        root_ = ::mkdtemp(pattern.data());
+        folder_ = root_ / "manifests";
+        fs::create_directory(folder_);
+    }
+    ~Manifests() override { fs::remove_all(root_); }
+
+    static std::string service(const std::string& name, int port = 80) {
+        return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name +
+               "}\nspec: {ports: [{port: " + std::to_string(port) + "}]}\n---\n";
+    }
+    static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
+    void replace(const std::string& name, const std::string& text) {
+        write(root_ / "unfinished", text);
+        fs::rename(root_ / "unfinished", folder_ / name);
+    }
+
+    // Starts following; the first report has come when it returns.
+    void follow(const fs::path& path) {
+        source_ = std::make_unique<ManifestSource>(io_, path.string(), [this](auto changes, auto problems) {
+            ++reports_;
+            problems_ = std::move(problems);
+            for (auto& change : changes) {
+                if (const auto* removed = std::get_if<model::Remove>(&change)) {
+                    services_.erase(removed->name.name);
+                } else {
+                    auto& object = std::get<model::Service>(std::get<model::Upsert>(change).object);
+                    services_[object.name.name] = object.ports.at(0).port;
+                }
+            }
+        });
+        ASSERT_TRUE(source_->start());
+        ASSERT_EQ(reports_, 1);
+    }
+    // Runs the loop until the condition holds; a test that would wait for ever fails after a minute.
+    template <class Condition>
+    void until(Condition condition) {
+        auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+        while (!condition()) {
+            ASSERT_LT(std::chrono::steady_clock::now(), end) << "nothing was noticed";
+            io_.run_one_for(std::chrono::seconds(1));
+        }
+    }
+    std::vector<std::string> services() const {
+        std::vector<std::string> out;
+        for (const auto& [name, port] : services_) out.push_back(name + ":" + std::to_string(port));
+        return out;
+    }
+
+    fs::path root_, folder_;
+    boost::asio::io_context io_;
+    std::unique_ptr<ManifestSource> source_;
+    std::map<std::string, int> services_;
+    std::vector<model::Problem> problems_;
+    int reports_ = 0;
+};
+
+TEST_F(Manifests, AFolderIsReadByTheNamesOfItsFiles) {
+    write(folder_ / "a.yaml", service("a"));
+    write(folder_ / "b.yml", service("b"));
+    write(folder_ / "c.json",
+          R"({"apiVersion":"v1","kind":"Service","metadata":{"name":"c"},"spec":{"ports":[{"port":80}]}})");
+    write(folder_ / ".hidden.yaml", service("hidden"));
+    write(folder_ / "d.yaml~", service("backup"));
+    write(folder_ / "notes.txt", "]]");
+    fs::create_directory(folder_ / "sub.yaml");
+    auto read = read_manifests(folder_.string());
+    ASSERT_TRUE(read);
+    std::vector<std::string> names;
+    for (const auto& object : read->objects) names.push_back(model::identity_of(object).name.name);
+    EXPECT_THAT(names, UnorderedElementsAre("a", "b", "c"));
+    EXPECT_THAT(read->problems, IsEmpty());
+}
+
+TEST_F(Manifests, APathThatDoesNotExistIsAnError) {
+    auto read = read_manifests((folder_ / "nothing").string());
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error(), HasSubstr("nothing: No such file or directory"));
+    ManifestSource source(io_, (folder_ / "nothing").string(), [](auto, auto) {});
+    EXPECT_FALSE(source.start());
+}
+
+TEST_F(Manifests, AnEmptyFolderIsReportedToo) {
+    follow(folder_);
+    EXPECT_THAT(services(), IsEmpty());
+}
+
+TEST_F(Manifests, FilesComeChangeAndGo) {
+    follow(folder_);
+    write(folder_ / "a.yaml", service("a"));
+    until([&] { return services_.contains("a"); });
+    write(folder_ / "a.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+    fs::remove(folder_ / "a.yaml");
+    until([&] { return services_.empty(); });
+}
+
+TEST_F(Manifests, AFileThatIsReplacedByARenameIsReadOnce) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    replace("a.yaml", service("a", 81) + service("b"));
+    until([&] { return services_.contains("b"); });
+    EXPECT_EQ(reports_, 2);
+    EXPECT_THAT(services(), ElementsAre("a:81", "b:80"));
+}
+
+TEST_F(Manifests, AFileThatIsBeingWrittenIsNotReadHalf) {
+    write(folder_ / "a.yaml", service("a") + service("b"));
+    follow(folder_);
+    {
+        std::ofstream file(folder_ / "a.yaml");
+        file << service("a") << std::flush;
+        // Another file is noticed meanwhile.
+        replace("other.yaml", service("other"));
+        until([&] { return services_.contains("other"); });
+        EXPECT_THAT(services(), ElementsAre("a:80", "b:80", "other:80"));
+        file << service("c");
+    }
+    until([&] { return services_.contains("c"); });
+    EXPECT_THAT(services(), ElementsAre("a:80", "c:80", "other:80"));
+}
+
+TEST_F(Manifests, AConfigMapVolumeIsSwappedAsAWhole) {
+    auto version = [&](const std::string& name, int port) {
+        fs::create_directory(folder_ / name);
+        write(folder_ / name / "a.yaml", service("a", port));
+        fs::create_symlink(name, folder_ / "..data_tmp");
+        fs::rename(folder_ / "..data_tmp", folder_ / "..data");
+    };
+    version("..1", 80);
+    fs::create_symlink("..data/a.yaml", folder_ / "a.yaml");
+    follow(folder_);
+    EXPECT_THAT(services(), ElementsAre("a:80"));
+    version("..2", 81);
+    until([&] { return services_["a"] == 81; });
+}
+
+TEST_F(Manifests, ASingleFileIsFollowedThroughReplacement) {
+    write(folder_ / "only.yaml", service("a"));
+    write(folder_ / "beside.yaml", service("beside"));
+    follow(folder_ / "only.yaml");
+    EXPECT_THAT(services(), ElementsAre("a:80"));
+    replace("only.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+}
+
+TEST_F(Manifests, AFileThatVanishesKeepsItsContentAndIsReported) {
+    write(folder_ / "only.yaml", service("a"));
+    follow(folder_ / "only.yaml");
+    fs::remove(folder_ / "only.yaml");
+    until([&] { return !problems_.empty(); });
+    EXPECT_THAT(problems_.at(0).to_string(), HasSubstr("only.yaml: No such file or directory"));
+    EXPECT_THAT(services(), ElementsAre("a:80"));
+    write(folder_ / "only.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+    EXPECT_THAT(problems_, IsEmpty());
+}
+
+TEST_F(Manifests, AFolderThatVanishesKeepsItsContentAndIsFoundAgain) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    fs::rename(folder_, root_ / "elsewhere");
+    until([&] { return !problems_.empty(); });
+    EXPECT_THAT(services(), ElementsAre("a:80"));
+    fs::rename(root_ / "elsewhere", folder_);
+    until([&] { return problems_.empty(); });
+    replace("b.yaml", service("b"));
+    until([&] { return services_.contains("b"); });
+}
+
+TEST_F(Manifests, WhatIsNoRegularFileIsReportedAndBlocksNothing) {
+    ASSERT_EQ(::mkfifo((folder_ / "pipe.yaml").c_str(), 0600), 0);
+    fs::create_symlink("nowhere", folder_ / "dangling.yaml");
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    EXPECT_THAT(services(), ElementsAre("a:80"));
+    std::string all;
+    for (const auto& problem : problems_) all += problem.to_string() + "\n";
+    EXPECT_THAT(all, HasSubstr("pipe.yaml: is no regular file"));
+    EXPECT_THAT(all, HasSubstr("dangling.yaml: cannot be opened"));
+}
+
+}  // namespace
+}  // namespace weir::source
