@@ -60,13 +60,14 @@ private:
     datapath::LinkWatch links_watch_;
     source::ManifestSource source_;
 
+    // What node_ is made from comes before it.
+    std::vector<datapath::Link> links_;
+    std::vector<unsigned> default_routes_;
     model::Cluster cluster_;
     plan::NodeContext node_;
     plan::Planner planner_;
     plan::Layout layout_;
 
-    std::vector<datapath::Link> links_;
-    std::vector<unsigned> default_routes_;
     std::map<unsigned, datapath::Attached> attached_;
     std::map<unsigned, std::string> attach_failures_;
     std::vector<plan::MapChanges> unwritten_;  // in order; kept until the kernel takes them
