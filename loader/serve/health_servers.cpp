@@ -43,7 +43,24 @@ HealthServers::HealthServers(boost::asio::io_context& io, std::function<bool()> 
       listeners_(
           io, limits, [this](std::uint16_t port, std::string_view) { return answer(port); }, std::move(on_problems)) {}
 
-void HealthServers::sync() {
+void HealthServers::set_addresses(std::vector<model::Address> addresses) {
+    changed_ = changed_ || addresses != addresses_;
+    addresses_ = std::move(addresses);
+}
+
+void HealthServers::set(const model::ObjectName& service, HealthCheck check) {
+    auto& known = checks_[service];
+    changed_ = changed_ || check.port != known.port;
+    known = std::move(check);
+}
+
+void HealthServers::remove(const model::ObjectName& service) {
+    if (checks_.erase(service) > 0) changed_ = true;
+}
+
+bool HealthServers::sync() {
+    if (!changed_ && listeners_.failures().empty()) return false;
+    changed_ = false;
     service_of_port_.clear();
     std::set<model::SocketAddress> wanted;
     for (const auto& [service, check] : checks_) {
@@ -51,6 +68,7 @@ void HealthServers::sync() {
         for (const auto& address : addresses_) wanted.insert({.address = address, .port = check.port});
     }
     listeners_.keep(std::move(wanted));
+    return true;
 }
 
 // Any path is answered, as kube-proxy does.

@@ -27,12 +27,13 @@ public:
                   std::function<void()> on_problems, ServeLimits limits = {});
 
     // These take effect with the next sync(), so that Services can trade ports within one change.
-    void set_addresses(std::vector<model::Address> addresses) { addresses_ = std::move(addresses); }
-    void set(const model::ObjectName& service, HealthCheck check) { checks_[service] = std::move(check); }
-    void remove(const model::ObjectName& service) { checks_.erase(service); }
+    void set_addresses(std::vector<model::Address> addresses);
+    void set(const model::ObjectName& service, HealthCheck check);
+    void remove(const model::ObjectName& service);
 
-    // Opens and closes ports. A port that stays open keeps its connections.
-    void sync();
+    // Opens and closes ports. A port that stays open keeps its connections. False: there was nothing to do, and
+    // problems() is as before.
+    bool sync();
 
     // Ports that cannot be opened, or that two Services name: the first in name order has it.
     std::vector<model::Problem> problems() const;
@@ -47,6 +48,7 @@ private:
     std::vector<model::Address> addresses_;
     Checks checks_;
     std::map<std::uint16_t, model::ObjectName> service_of_port_;
+    bool changed_ = false;  // addresses or ports; endpoints come and go more often
     Listeners listeners_;
 };
 

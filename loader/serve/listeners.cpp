@@ -36,8 +36,8 @@ void Listeners::open_missing() {
 
 void Listeners::retry_later() {
     retry_timer_.expires_after(limits_.retry);
-    retry_timer_.async_wait([this](auto error) {
-        if (error) return;
+    retry_timer_.async_wait([this, alive = std::weak_ptr(alive_)](auto error) {
+        if (error || alive.expired()) return;
         auto before = failures_;
         open_missing();
         if (failures_ != before) on_failures_();

@@ -49,6 +49,8 @@ private:
     std::map<model::SocketAddress, HttpServer> servers_;
     Failures failures_;
     boost::asio::steady_timer retry_timer_;
+    // A timer that has fired cannot be called back any more.
+    std::shared_ptr<int> alive_ = std::make_shared<int>();
 };
 
 }  // namespace weir::serve
