@@ -41,6 +41,9 @@ class Operations:
             return traffic.udp_request(address, port, data, source_port, timeout)
         return self._each(one, source_ports, parallel)
 
+    def fetch(self, **args: object) -> dict:
+        return traffic.fetch(**args)
+
     def ping(self, **args: object) -> dict:
         return traffic.ping(**args)
 
