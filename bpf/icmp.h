@@ -137,6 +137,11 @@ static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, 
     return sum + (__u16)~before + *check;
 }
 
+/*
+ * Where the flow's source is rewritten, the error comes from the new one too, whoever on the way has sent it: beyond
+ * this node nobody knows the others, and the router that sent it would take its own address for a forgery (nf_nat does
+ * the same).
+ */
 static __always_inline int translate_error4(void *data, void *data_end, const struct quotation *quoted,
                                             const struct packet *p, const struct flow *f, int forwarded)
 {
@@ -151,7 +156,7 @@ static __always_inline int translate_error4(void *data, void *data_end, const st
         return VERDICT_PASS_MALFORMED;
     inner = &message->quoted_ip;
     __u64 sum = csum_difference_word(0, outer->daddr, f4->destination_be);
-    if (outer->saddr == p->key.v4.source_be) { /* the error is the peer's own, not a router's */
+    if (f4->source_be != p->key.v4.source_be) {
         sum = csum_difference_word(sum, outer->saddr, f4->source_be);
         outer->saddr = f4->source_be;
     }
@@ -183,8 +188,8 @@ static __always_inline int translate_error6(void *data, void *data_end, const st
     inner = &message->quoted_ip;
     /* ICMPv6 sums a pseudo-header too; the quotation has no header checksum. */
     __u64 sum = csum_difference(f->address_delta, &p->key.v6.destination, &f6->destination);
-    if (same_address((struct address *)&outer->saddr, &p->key.v6.source)) {
-        sum = csum_difference(sum, &p->key.v6.source, &f6->source);
+    if (!same_address(&f6->source, &p->key.v6.source)) {
+        sum = csum_difference(sum, (struct address *)&outer->saddr, &f6->source);
         __builtin_memcpy(&outer->saddr, &f6->source, sizeof(outer->saddr));
     }
     __builtin_memcpy(&outer->daddr, &f6->destination, sizeof(outer->daddr));

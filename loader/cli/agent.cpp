@@ -49,12 +49,19 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
                .backends = programs.sizes().backends,
                .slot_lines = programs.sizes().slots / abi::SLOTS_PER_LINE,
                .source_ranges = programs.sizes().source_ranges}),
+      health_(io,
+              [this] {
+                  note_problem("health", health_.problems());
+                  publish_later();
+              }),
       retry_timer_(io),
       sweep_timer_(io),
       publish_timer_(io) {}
 
 std::expected<void, std::string> Agent::start() {
     if (programs_.adopted()) adopt();
+    health_.queued();
+    health_.listen(config_.healthz_addresses);
     if (auto watching = links_watch_.start(); !watching) return watching;
     if (auto reading = source_.start(); !reading) return reading;
     sweep_later();
@@ -71,6 +78,7 @@ void Agent::adopt() {
     layout_.adopt(*contents);
     planner_.adopt(held_frontends(*contents));
     adoption_open_ = true;
+    health_.adopted();
     spdlog::info("took over {} services, {} frontends, {} backends", contents->services.size(),
                  contents->frontends.size(), contents->backends.size());
 }
@@ -91,6 +99,7 @@ void Agent::on_routes() {
 }
 
 void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems) {
+    health_.queued();
     for (auto& change : changes) cluster_.apply(std::move(change));
     bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
     // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken away.
@@ -119,6 +128,7 @@ void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result
 
 void Agent::update_node() {
     auto node = node_context();
+    health_.set_node(node, cluster_.node(config_.node));
     if (node == node_) return;
     node_ = node;
     planner_.set_node(node);
@@ -158,6 +168,7 @@ void Agent::program() {
             not_planned_.erase(service_plan.service);
         else
             not_planned_[service_plan.service] = service_plan.state;
+        health_.update(service_plan);
         auto problems = service_plan.problems;
         for (auto& problem : layout_.update(service_plan, changes)) problems.push_back(std::move(problem));
         note_problem("Service " + service_plan.service.to_string(), std::move(problems));
@@ -169,6 +180,8 @@ void Agent::program() {
         adoption_open_ = false;
     }
     ++programmed_;
+    if (unwritten_.empty()) health_.written();
+    health_.sync();
     if (!ready_ && unwritten_.empty()) {
         attach_links();
         ready_ = true;

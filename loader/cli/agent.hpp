@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/cli/agent_health.hpp"
 #include "loader/cli/config.hpp"
 #include "loader/cli/state_file.hpp"
 #include "loader/datapath/attach.hpp"
@@ -74,8 +75,9 @@ private:
     std::string write_failure_;
     std::vector<model::Problem> source_problems_;
     std::map<model::ObjectName, plan::ServiceState> not_planned_;
-    std::map<std::string, std::vector<model::Problem>> plan_problems_;  // by Service
+    std::map<std::string, std::vector<model::Problem>> plan_problems_;  // by Service, and of "health"
     std::set<std::string> logged_;
+    AgentHealth health_;
     bool links_known_ = false;
     bool source_known_ = false;
     // Adopted maps, and a source that does not read cleanly: nothing is taken away that these files may have held.

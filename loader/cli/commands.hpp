@@ -11,6 +11,8 @@ namespace weir::cli {
 
 int run_agent(const Config& config);
 int run_plan(const Config& config, OutputFormat format);
+// name_space: the pod's.
+int run_env(const Config& config, OutputFormat format, const std::string& name_space);
 int run_status(const Config& config, OutputFormat format);
 int run_services(const Config& config, OutputFormat format);
 int run_backends(const Config& config, OutputFormat format);

@@ -97,6 +97,20 @@ std::vector<model::Cidr> cidrs(const YAML::Node& node, const std::string& key) {
     return out;
 }
 
+std::vector<model::SocketAddress> socket_addresses(const YAML::Node& node, const std::string& key) {
+    if (node.IsScalar() && node.Scalar() == "off") return {};
+    std::vector<model::SocketAddress> out;
+    for (const auto& text : strings(node, key)) {
+        auto address = model::SocketAddress::parse(text);
+        if (!address || address->port == 0)
+            throw Refused{node.Mark(), fmt::format("{}: '{}' is no address with a port, such as 127.0.0.1:10256 or "
+                                                   "[::1]:10256, nor off",
+                                                   key, text)};
+        out.push_back(*address);
+    }
+    return out;
+}
+
 template <class Enum>
 Enum choice(const YAML::Node& node, const std::string& key, const std::map<std::string, Enum>& choices) {
     auto found = choices.find(scalar(node, key));
@@ -205,6 +219,9 @@ Keys top_keys(Config& config) {
              else
                  config.node_port_addresses = cidrs(node, "nodePortAddresses");
          }},
+        {"healthzAddress", [&](const YAML::Node& node) {
+             config.healthz_addresses = socket_addresses(node, "healthzAddress");
+         }},
     };
 }
 
@@ -215,6 +232,8 @@ Config default_config() {
     char name[256] = {};
     if (::gethostname(name, sizeof(name) - 1) == 0) config.node = name;
     config.service_cidrs = {*model::Cidr::parse("10.96.0.0/16")};
+    config.healthz_addresses = {*model::SocketAddress::parse("0.0.0.0:10256"),
+                                *model::SocketAddress::parse("[::]:10256")};
     return config;
 }
 

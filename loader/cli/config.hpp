@@ -10,6 +10,7 @@
 #include "loader/datapath/roles.hpp"
 #include "loader/datapath/settings.hpp"
 #include "loader/model/address.hpp"
+#include "loader/model/socket_address.hpp"
 
 namespace weir::cli {
 
@@ -23,6 +24,9 @@ struct Config {
     std::uint16_t node_port_min = 30000;
     std::uint16_t node_port_max = 32767;
     std::vector<model::Cidr> node_port_addresses;  // empty: primary, the node's InternalIPs
+    // healthzAddress: where /healthz and /livez are answered. One ADDRESS:PORT or a list; "off": nowhere. An address of
+    // one family serves that family only. Default: kube-proxy's port 10256 at every address of the node.
+    std::vector<model::SocketAddress> healthz_addresses;
     std::string log_level = "info";
 };
 

@@ -23,6 +23,7 @@ struct Flags {
     std::vector<std::string> uplinks, workloads;
     std::string output = "table";
     FlowFilter flows;
+    std::string name_space = "default";
 };
 
 void add_common(CLI::App& command, Flags& flags) {
@@ -90,6 +91,16 @@ int run_command_line(int argc, char** argv) {
     add_output(*plan, flags);
     add_plan_input(*plan, flags);
     plan->callback([&] { chosen = run_plan; });
+
+    auto* env =
+        app.add_subcommand("env", "the variables about Services that containers are started with; touches no kernel");
+    add_common(*env, flags);
+    add_output(*env, flags);
+    add_plan_input(*env, flags);
+    env->add_option("-n,--namespace", flags.name_space, "of the container's pod (default: default)")->type_name("NS");
+    env->callback([&] {
+        chosen = [&](const Config& config, OutputFormat format) { return run_env(config, format, flags.name_space); };
+    });
 
     auto* status = app.add_subcommand("status", "the agent, the maps, the verdicts, what is wrong");
     add_common(*status, flags);

@@ -9,8 +9,7 @@
 
 #include "loader/cli/commands.hpp"
 #include "loader/cli/listing.hpp"
-#include "loader/plan/planner.hpp"
-#include "loader/source/manifests.hpp"
+#include "loader/cli/manifest_plan.hpp"
 
 namespace weir::cli {
 
@@ -82,38 +81,19 @@ int run_plan(const Config& config, OutputFormat format) {
         fmt::print(stderr, "weir plan: name a file or folder with --manifests\n");
         return 2;
     }
-    auto read = source::read_manifests(config.manifests);
-    if (!read) {
-        fmt::print(stderr, "weir plan: {}\n", read.error());
+    auto planned = plan_manifests(config);
+    if (!planned) {
+        fmt::print(stderr, "weir plan: {}\n", planned.error());
         return 1;
     }
-    model::Cluster cluster;
-    for (auto& object : read->objects) cluster.apply(model::Upsert{std::move(object)});
-
-    plan::NodeContext node;
-    node.name = config.node;
-    node.service_cidrs = config.service_cidrs;
-    node.node_port_min = config.node_port_min;
-    node.node_port_max = config.node_port_max;
-    node.external_cluster_ip = config.external_cluster_ip;
-    fill_node(node, cluster.node(config.node), {}, config.node_port_addresses);
-
-    plan::Planner planner(node);
-    auto plans = planner.plan(cluster, cluster.take_dirty());
-    auto problems = read->problems;
-    for (const auto& service : plans) problems.insert(problems.end(), service.problems.begin(), service.problems.end());
     if (format == OutputFormat::json)
-        print_json(plans, problems);
+        print_json(planned->services, planned->problems);
     else
-        print_table(plans);
+        print_table(planned->services);
 
-    bool failed = false;
-    for (const auto& problem : problems) {
-        bool error = problem.severity == model::Severity::error;
-        failed = failed || error;
-        fmt::print(stderr, "{}: {}\n", error ? "error" : "warning", problem.to_string());
-    }
-    if (!read->skipped.empty()) fmt::print(stderr, "note: kinds that weir does not read: {}\n", fmt::join(read->skipped, ", "));
+    bool failed = print_problems(planned->problems);
+    if (!planned->skipped.empty())
+        fmt::print(stderr, "note: kinds that weir does not read: {}\n", fmt::join(planned->skipped, ", "));
     return failed ? 1 : 0;
 }
 

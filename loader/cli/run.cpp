@@ -63,6 +63,12 @@ int run_agent(const Config& config) {
     // Kernels before 5.11 charge maps to this limit; harmless elsewhere.
     rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
     ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
+    // Every healthCheckNodePort is a descriptor for each address of the node; the usual soft limit is 1024.
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
 
     auto programs = datapath::Programs::load(config.datapath, true);
     if (!programs) return fail(programs.error());

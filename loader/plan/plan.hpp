@@ -69,12 +69,21 @@ struct ServicePortPlan {
     bool operator==(const ServicePortPlan&) const = default;
 };
 
+// healthCheckNodePort: what a load balancer is told about this node.
+struct HealthCheck {
+    std::uint16_t port = 0;
+    std::uint32_t local_endpoints = 0;  // ready ones
+    bool operator==(const HealthCheck&) const = default;
+};
+
 enum class ServiceState { planned, headless, external_name, other_proxy };
 
 struct ServicePlan {
     model::ObjectName service;
     ServiceState state = ServiceState::planned;
     std::vector<ServicePortPlan> ports;    // empty unless planned
+    std::vector<model::Address> cluster_ips;  // given or allocated, the primary one first; empty unless planned
+    std::optional<HealthCheck> health_check;
     std::vector<model::Problem> problems;  // e.g. overlapping NodePorts: the service (port) that lost, and to whom
     model::Origin origin;                  // of the Service, for messages; empty where it is gone
 };

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/plan/planner.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
+#include "loader/plan/local_endpoints.hpp"
 #include "loader/plan/problems.hpp"
 
 namespace weir::plan {
@@ -130,8 +133,26 @@ ServicePlan Planner::build(const model::Cluster& cluster, const ObjectName& name
     for (const auto& port : service.ports) {
         if (why_unplanned(service, port).empty()) plan.ports.push_back(build_port(item, port, slices, taken, problems));
     }
+    plan.cluster_ips = cluster_ips(item);
+    plan.health_check = build_health_check(item, slices, problems);
     plan.problems = problems.take();
     return plan;
+}
+
+// Its port is claimed like a NodePort: both are answered at the same addresses, and the datapath would come first.
+std::optional<HealthCheck> Planner::build_health_check(const Item& item,
+                                                       const std::vector<model::EndpointSlice>& slices,
+                                                       ProblemList& problems) const {
+    auto number = health_check_port(*item.service);
+    if (number == 0 || claims_.holder(ClaimKey::node_port(number, model::Protocol::tcp)) != item.owner) return {};
+    for (const auto& port : item.service->ports) {
+        if (port.protocol != model::Protocol::tcp || node_port(item, port) != number) continue;
+        problems.error(
+            fmt::format("healthCheckNodePort {} is the nodePort of port {} too: it is not answered; choose another",
+                        number, port.port));
+        return {};
+    }
+    return HealthCheck{.port = number, .local_endpoints = ready_local_endpoints(*item.service, slices, node_)};
 }
 
 // taken: what earlier ports of the same Service have.

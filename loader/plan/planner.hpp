@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <span>
 #include <string>
@@ -72,6 +73,9 @@ private:
     ServicePortPlan build_port(const Item& item, const model::ServicePort& port,
                                const std::vector<model::EndpointSlice>& slices, std::set<ClaimKey>& taken,
                                ProblemList& problems) const;
+
+    std::optional<HealthCheck> build_health_check(const Item& item, const std::vector<model::EndpointSlice>& slices,
+                                                  ProblemList& problems) const;
 
     ClaimSet reservations_of(const model::Service& service) const;
     bool keeps(const model::Service& service, const model::Address& allocated) const;

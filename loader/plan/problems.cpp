@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "loader/plan/local_endpoints.hpp"
+
 namespace weir::plan {
 
 namespace {
@@ -86,6 +88,11 @@ void ProblemList::add_node_port_warnings(const NodeContext& node, const std::vec
 }
 
 void ProblemList::add_load_balancer_warnings(const std::vector<model::Family>& families) {
+    if (service_.health_check_node_port != 0 && health_check_port(service_) == 0)
+        warning(
+            fmt::format("healthCheckNodePort {} is not answered: it belongs to type: LoadBalancer with "
+                        "externalTrafficPolicy: Local; set both, or remove it",
+                        service_.health_check_node_port));
     if (service_.type != model::ServiceType::load_balancer) return;
     for (const auto& ingress : service_.load_balancer) {
         if (ingress.mode != model::IpMode::vip) continue;
@@ -104,6 +111,9 @@ void ProblemList::add_conflict(const ClaimKey& key, const model::ObjectName& hol
     if (key.port == 0)
         error(fmt::format("clusterIP {} belongs to Service {}; choose another, or none to have one allocated",
                           key.address.to_string(), holder.to_string()));
+    else if (key == ClaimKey::node_port(health_check_port(service_), model::Protocol::tcp))
+        error(
+            fmt::format("healthCheckNodePort {} belongs to Service {}; choose another", key.port, holder.to_string()));
     else
         error(fmt::format("nodePort {}/{} belongs to Service {}; choose another, or none to have one allocated",
                           key.port, model::to_string(static_cast<model::Protocol>(key.protocol)), holder.to_string()));

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "loader/plan/allocate.hpp"
+#include "loader/plan/local_endpoints.hpp"
 #include "loader/plan/planner.hpp"
 #include "loader/plan/problems.hpp"
 
@@ -38,7 +39,7 @@ auto find_cidr(const NodeContext& node, model::Family family) {
 
 }  // namespace
 
-// The ClusterIPs and NodePorts that a Service names itself.
+// The ClusterIPs and NodePorts that a Service names itself, healthCheckNodePort among them.
 ClaimSet Planner::reservations_of(const Service& service) const {
     std::vector<ClaimKey> keys;
     for (const auto& address : service.cluster_ips) keys.push_back(ClaimKey::cluster_ip(address));
@@ -48,6 +49,8 @@ ClaimSet Planner::reservations_of(const Service& service) const {
                 keys.push_back(ClaimKey::node_port(port.node_port, port.protocol));
         }
     }
+    if (auto port = health_check_port(service); port != 0)
+        keys.push_back(ClaimKey::node_port(port, model::Protocol::tcp));
     return claim_set(std::move(keys));
 }
 

@@ -86,6 +86,7 @@ def test_source_ranges_close_the_load_balancer_address_to_others(lab: Lab, deplo
     # The rule follows the Service.
     lab.deploy(objects.service(name, "both-a", family, kind="LoadBalancer",
                                loadBalancerSourceRanges=[f"{visitor.addresses[family]}/{width}"]))
+    balancer = lab.frontend(name, "LoadBalancer", family, protocol)
     assert ask(client, protocol, balancer, count=1, timeout=0.3)[0].error == "timeout"
     assert pods(ask(visitor, protocol, balancer, count=3))
 

@@ -148,6 +148,11 @@ class Agent:
         """Another command of weir's about this node."""
         return self.node.exec(str(self.binary), *arguments, "--pin-path", str(self.pin_path))
 
+    def planned(self, *arguments: str) -> str:
+        """A command that works from this node's manifests alone."""
+        return self.node.exec(str(self.binary), *arguments, "--config", str(self.config_file), "--manifests",
+                              str(self._manifests), "--node", self.node.name)
+
     def json(self, *arguments: str) -> dict | list:
         return json.loads(self.cli(*arguments, "-o", "json"))
 

@@ -29,6 +29,7 @@ class Cluster:
         self._numbers: dict[int, int] = {}  # by node: the last pod's number; 1 is the gateway's
         self.services: dict[str, dict] = {}
         self.pods: dict[str, Pod] = {}
+        self.leaving: set[str] = set()  # nodes that the autoscaler is about to delete
 
     def apply(self, manifest: Manifest) -> None:
         """Like `kubectl apply`. Kinds without a meaning for a balancer are left out."""
@@ -91,7 +92,7 @@ class Cluster:
     def write(self) -> None:
         nodes = [manifests.node_object(node.name, node.addresses,
                                        [addresses.pod_cidr(family, node.index) for family in addresses.FAMILIES],
-                                       zone=f"zone-{node.index}") for node in self._topology.nodes]
+                                       zone=f"zone-{node.index}", leaving=node.name in self.leaving) for node in self._topology.nodes]
         manifests.write(self._folder, "nodes", nodes)
         manifests.write(self._folder, "pods", [pod.spec.object() for pod in self.pods.values()])
         manifests.write(self._folder, "services", [*self.services.values(), *self._others.values()])

@@ -177,6 +177,11 @@ class Lab:
         self.forget(pod)
         self.stop(pod)
 
+    def set_leaving(self, node: Node, leaving: bool) -> None:
+        """The autoscaler's taint of a node that it is about to delete."""
+        (self._cluster.leaving.add if leaving else self._cluster.leaving.discard)(node.name)
+        self._publish()
+
     def wait_programmed(self) -> None:
         """Until the maps of every node whose agent runs hold what the objects say."""
         specs = [pod.spec for pod in self.pods]

@@ -19,6 +19,7 @@ from .errors import LabError
 
 WORKLOADS = ("Deployment", "ReplicaSet", "StatefulSet")
 HOSTNAME_LABEL = "kubernetes.io/hostname"
+AUTOSCALER_TAINT = "ToBeDeletedByClusterAutoscaler"
 Manifest = str | Path | dict | Iterable[dict]
 
 
@@ -158,11 +159,13 @@ def with_balancer(service: dict, number: int) -> dict:
     return service | {"status": {"loadBalancer": {"ingress": ingress}}}
 
 
-def node_object(name: str, node_addresses: dict[int, str], pod_cidrs: list[str], zone: str) -> dict:
+def node_object(name: str, node_addresses: dict[int, str], pod_cidrs: list[str], zone: str,
+                leaving: bool = False) -> dict:
     listed = [{"type": "InternalIP", "address": node_addresses[family]} for family in addresses.FAMILIES]
     return {"apiVersion": "v1", "kind": "Node",
             "metadata": {"name": name, "labels": {HOSTNAME_LABEL: name, "topology.kubernetes.io/zone": zone}},
-            "spec": {"podCIDR": pod_cidrs[0], "podCIDRs": pod_cidrs},
+            "spec": {"podCIDR": pod_cidrs[0], "podCIDRs": pod_cidrs,
+                     "taints": [{"key": AUTOSCALER_TAINT, "effect": "NoSchedule"}] if leaving else []},
             "status": {"addresses": [*listed, {"type": "Hostname", "address": name}],
                        "conditions": [{"type": "Ready", "status": "True"}]}}
 

@@ -89,6 +89,19 @@ class Worker:
 
 
 @dataclass(frozen=True)
+class Fetched:
+    """An HTTP answer of someone who is no pod."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)  # names in lower case
+    body: str = ""
+    error: str = ""  # ECONNREFUSED, timeout, ...; empty: none
+
+    def json(self) -> dict:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True)
 class Connection:
     """An open TCP connection to a pod, or to several."""
 
@@ -174,6 +187,12 @@ class Namespace:
         """Each request is a connection of its own."""
         return self._many("http", count, source_ports, address=address, port=port, path=path, timeout=timeout,
                           parallel=parallel)
+
+    def fetch(self, address: str, port: int, path: str = "/", method: str = "GET",
+              timeout: float = DEFAULT_TIMEOUT) -> Fetched:
+        """From any HTTP server."""
+        return Fetched(**self.worker.call("fetch", address=address, port=port, path=path, method=method,
+                                          timeout=timeout))
 
     def udp_request(self, address: str, port: int, data: str = "weir", source_port: int = 0,
                     timeout: float = DEFAULT_TIMEOUT) -> Reply:

@@ -101,6 +101,20 @@ def http_get(address: str, port: int, path: str, source_port: int, timeout: floa
         return {"error": error_name(error)}
 
 
+def fetch(address: str, port: int, path: str, method: str, timeout: float) -> dict:
+    """Whatever an HTTP server says, also an error."""
+    connection = http.client.HTTPConnection(address, port, timeout=timeout)
+    try:
+        connection.request(method, path)
+        answer = connection.getresponse()
+        return {"status": answer.status, "headers": {name.lower(): value for name, value in answer.getheaders()},
+                "body": answer.read().decode(errors="replace")}
+    except (OSError, http.client.HTTPException) as error:
+        return {"error": error_name(error)}
+    finally:
+        connection.close()
+
+
 def udp_request(address: str, port: int, data: str, source_port: int, timeout: float) -> dict:
     """A datagram and its answer, or {"error"}. The socket is connected: an answer from elsewhere is not accepted,
     and ICMP errors are seen."""

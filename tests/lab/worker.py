@@ -44,6 +44,9 @@ class Operations:
     def udp_hops(self, **args: object) -> dict:
         return traffic.udp_hops(**args)
 
+    def fetch(self, **args: object) -> dict:
+        return traffic.fetch(**args)
+
     def ping(self, **args: object) -> dict:
         return traffic.ping(**args)
 

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/cli/manifest_plan.hpp"
+
+#include <fmt/format.h>
+
+#include <cstdio>
+
+#include "loader/cli/listing.hpp"
+#include "loader/plan/planner.hpp"
+#include "loader/source/manifests.hpp"
+
+namespace weir::cli {
+
+std::expected<ManifestPlan, std::string> plan_manifests(const Config& config) {
+    auto read = source::read_manifests(config.manifests);
+    if (!read) return std::unexpected(read.error());
+    ManifestPlan out;
+    for (auto& object : read->objects) out.cluster.apply(model::Upsert{std::move(object)});
+
+    plan::NodeContext node;
+    node.name = config.node;
+    node.service_cidrs = config.service_cidrs;
+    node.node_port_min = config.node_port_min;
+    node.node_port_max = config.node_port_max;
+    node.external_cluster_ip = config.external_cluster_ip;
+    fill_node(node, out.cluster.node(config.node), {}, config.node_port_addresses);
+
+    plan::Planner planner(node);
+    out.services = planner.plan(out.cluster, out.cluster.take_dirty());
+    out.problems = std::move(read->problems);
+    for (const auto& service : out.services)
+        out.problems.insert(out.problems.end(), service.problems.begin(), service.problems.end());
+    out.skipped = std::move(read->skipped);
+    return out;
+}
+
+bool print_problems(const std::vector<model::Problem>& problems) {
+    bool failed = false;
+    for (const auto& problem : problems) {
+        bool error = problem.severity == model::Severity::error;
+        failed = failed || error;
+        fmt::print(stderr, "{}: {}\n", error ? "error" : "warning", problem.to_string());
+    }
+    return failed;
+}
+
+}  // namespace weir::cli
