@@ -102,7 +102,8 @@ void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Pro
     health_.queued();
     for (auto& change : changes) cluster_.apply(std::move(change));
     bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
-    // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken away.
+    // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken
+    // away.
     bool was_held = held_;
     held_ = adoption_open_ && unclean;
     note_problem("source", problems);
@@ -119,7 +120,8 @@ void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Pro
 }
 
 void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result) {
-    if (!result) spdlog::error("{}", result.error());
+    if (!result)
+        spdlog::error("{}", result.error());
     else if (unwritten_.empty())
         layout_.grace_period_passed();
     // Services that found no room may find it now.
@@ -277,9 +279,16 @@ void Agent::attach_links() {
             ++it;
         }
     }
-    std::erase_if(attach_failures_, [&](const auto& entry) { return std::ranges::find(in_use, entry.first) == in_use.end(); });
+    std::erase_if(attach_failures_,
+                  [&](const auto& entry) { return std::ranges::find(in_use, entry.first) == in_use.end(); });
     attacher_.drop_others(in_use);
     links_watch_.set_uplinks(uplinks);
+    for (const auto& refused : datapath::refused_uplinks(links_, default_routes_, config_.interfaces)) {
+        if (logged_.insert("refused " + refused.name).second) {
+            spdlog::warn("{} is left out: {}", refused.name, refused.reason);
+            changed = true;
+        }
+    }
     for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces)) {
         if (logged_.insert("missing " + name).second)
             spdlog::warn("{}: no such interface; it is attached when it appears (interfaces.uplinks, --uplink)", name);
@@ -342,11 +351,15 @@ boost::json::object Agent::state() const {
         for (const auto& problem : list) add(problem);
     for (const auto& [ifindex, failure] : attach_failures_)
         problems.push_back({{"severity", "error"}, {"message", failure}});
+    for (const auto& refused : datapath::refused_uplinks(links_, default_routes_, config_.interfaces))
+        problems.push_back({{"severity", "warning"}, {"message", refused.name + " is left out: " + refused.reason}});
     for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces))
-        problems.push_back({{"severity", "error"}, {"message", name + ": no such interface; it is attached when it appears"}});
+        problems.push_back(
+            {{"severity", "error"}, {"message", name + ": no such interface; it is attached when it appears"}});
     if (!write_failure_.empty()) problems.push_back({{"severity", "error"}, {"message", write_failure_}});
     boost::json::array others;
-    for (const auto& [name, why] : not_planned_) others.push_back({{"name", name.to_string()}, {"state", state_name(why)}});
+    for (const auto& [name, why] : not_planned_)
+        others.push_back({{"name", name.to_string()}, {"state", state_name(why)}});
     return {{"ready", ready_},
             {"held", held_},
             {"programmed", programmed_},

@@ -91,7 +91,8 @@ std::vector<model::Cidr> cidrs(const YAML::Node& node, const std::string& key) {
     std::vector<model::Cidr> out;
     for (const auto& text : texts) {
         auto cidr = model::Cidr::parse(text);
-        if (!cidr) throw Refused{node.Mark(), fmt::format("{}: '{}' is not an address range such as 10.96.0.0/16", key, text)};
+        if (!cidr)
+            throw Refused{node.Mark(), fmt::format("{}: '{}' is not an address range such as 10.96.0.0/16", key, text)};
         out.push_back(*cidr);
     }
     return out;
@@ -125,7 +126,9 @@ bool boolean(const YAML::Node& node, const std::string& key) {
 }
 
 Handler size_handler(const std::string& key, std::uint32_t& target, std::uint32_t min, std::uint32_t max) {
-    return [&target, key, min, max](const YAML::Node& node) { target = number<std::uint32_t>(scalar(node, key), node, key, min, max); };
+    return [&target, key, min, max](const YAML::Node& node) {
+        target = number<std::uint32_t>(scalar(node, key), node, key, min, max);
+    };
 }
 
 Handler seconds_handler(const std::string& key, std::chrono::seconds& target) {
@@ -137,36 +140,45 @@ Handler seconds_handler(const std::string& key, std::chrono::seconds& target) {
 Keys datapath_keys(Config& config) {
     auto& settings = config.datapath;
     return {
-        {"xdp", [&](const YAML::Node& node) {
+        {"xdp",
+         [&](const YAML::Node& node) {
              settings.xdp = choice<datapath::XdpMode>(node, "datapath.xdp",
                                                       {{"auto", datapath::XdpMode::automatic},
                                                        {"native", datapath::XdpMode::native},
                                                        {"generic", datapath::XdpMode::generic},
                                                        {"off", datapath::XdpMode::off}});
          }},
-        {"tc", [&](const YAML::Node& node) {
+        {"tc",
+         [&](const YAML::Node& node) {
              settings.tc = choice<datapath::TcMode>(node, "datapath.tc",
                                                     {{"auto", datapath::TcMode::automatic},
                                                      {"tcx", datapath::TcMode::tcx},
                                                      {"clsact", datapath::TcMode::clsact}});
          }},
-        {"mode", [](const YAML::Node& node) { choice<int>(node, "datapath.mode", {{"snat", 0}}); }},
-        {"snatPorts", [&](const YAML::Node& node) {
+        {"mode",
+         [](const YAML::Node& node) {
+             choice<int>(node, "datapath.mode", {{"snat", 0}});
+         }},
+        {"snatPorts",
+         [&](const YAML::Node& node) {
              std::tie(settings.snat_port_min, settings.snat_port_max) = port_range(node, "datapath.snatPorts");
          }},
-        {"externalClusterIP", [&](const YAML::Node& node) {
-             config.external_cluster_ip = boolean(node, "datapath.externalClusterIP");
-         }},
-        {"seed", [&](const YAML::Node& node) {
+        {"externalClusterIP",
+         [&](const YAML::Node& node) { config.external_cluster_ip = boolean(node, "datapath.externalClusterIP"); }},
+        {"seed",
+         [&](const YAML::Node& node) {
              settings.seed = number<std::uint32_t>(scalar(node, "datapath.seed"), node, "datapath.seed", 0, 0xffffffff);
          }},
-        {"flowTable", [&](const YAML::Node& node) {
-             read_keys(node, "datapath.flowTable.",
-                       {{"assured", size_handler("datapath.flowTable.assured", settings.sizes.flows_assured, 1024, 1 << 26)},
-                        {"unassured",
-                         size_handler("datapath.flowTable.unassured", settings.sizes.flows_unassured, 1024, 1 << 26)}});
+        {"flowTable",
+         [&](const YAML::Node& node) {
+             read_keys(
+                 node, "datapath.flowTable.",
+                 {{"assured", size_handler("datapath.flowTable.assured", settings.sizes.flows_assured, 1024, 1 << 26)},
+                  {"unassured",
+                   size_handler("datapath.flowTable.unassured", settings.sizes.flows_unassured, 1024, 1 << 26)}});
          }},
-        {"maps", [&](const YAML::Node& node) {
+        {"maps",
+         [&](const YAML::Node& node) {
              read_keys(node, "datapath.maps.",
                        {{"frontends", size_handler("datapath.maps.frontends", settings.sizes.frontends, 1, 1 << 24)},
                         {"services", size_handler("datapath.maps.services", settings.sizes.services, 1, 1 << 24)},
@@ -176,7 +188,8 @@ Keys datapath_keys(Config& config) {
                         {"affinity", size_handler("datapath.maps.affinity", settings.sizes.affinity, 1024, 1 << 24)},
                         {"slots", size_handler("datapath.maps.slots", settings.sizes.slots, 16, 1u << 30)}});
          }},
-        {"timeouts", [&](const YAML::Node& node) {
+        {"timeouts",
+         [&](const YAML::Node& node) {
              auto& timeouts = settings.timeouts;
              read_keys(node, "datapath.timeouts.",
                        {{"tcp", seconds_handler("datapath.timeouts.tcp", timeouts.tcp)},
@@ -191,37 +204,44 @@ Keys datapath_keys(Config& config) {
 Keys top_keys(Config& config) {
     return {
         {"node", [&](const YAML::Node& node) { config.node = scalar(node, "node"); }},
-        {"source", [&](const YAML::Node& node) {
-             read_keys(node, "source.",
-                       {{"manifests", [&](const YAML::Node& value) { config.manifests = scalar(value, "source.manifests"); }}});
+        {"source",
+         [&](const YAML::Node& node) {
+             read_keys(node, "source.", {{"manifests", [&](const YAML::Node& value) {
+                                              config.manifests = scalar(value, "source.manifests");
+                                          }}});
          }},
-        {"interfaces", [&](const YAML::Node& node) {
-             read_keys(node, "interfaces.",
-                       {{"uplinks", [&](const YAML::Node& value) { config.interfaces.uplinks = strings(value, "interfaces.uplinks"); }},
-                        {"workloads", [&](const YAML::Node& value) {
-                             config.interfaces.workloads = strings(value, "interfaces.workloads");
-                         }}});
+        {"interfaces",
+         [&](const YAML::Node& node) {
+             read_keys(
+                 node, "interfaces.",
+                 {{"uplinks",
+                   [&](const YAML::Node& value) { config.interfaces.uplinks = strings(value, "interfaces.uplinks"); }},
+                  {"workloads", [&](const YAML::Node& value) {
+                       config.interfaces.workloads = strings(value, "interfaces.workloads");
+                   }}});
          }},
         {"datapath", [&](const YAML::Node& node) { read_keys(node, "datapath.", datapath_keys(config)); }},
-        {"serviceCIDR", [&](const YAML::Node& node) {
+        {"serviceCIDR",
+         [&](const YAML::Node& node) {
              config.service_cidrs = cidrs(node, "serviceCIDR");
              if (config.service_cidrs.size() > 2 ||
                  (config.service_cidrs.size() == 2 &&
                   config.service_cidrs[0].base.family() == config.service_cidrs[1].base.family()))
                  throw Refused{node.Mark(), "serviceCIDR: one range, or one of each family"};
          }},
-        {"nodePortRange", [&](const YAML::Node& node) {
+        {"nodePortRange",
+         [&](const YAML::Node& node) {
              std::tie(config.node_port_min, config.node_port_max) = port_range(node, "nodePortRange");
          }},
-        {"nodePortAddresses", [&](const YAML::Node& node) {
+        {"nodePortAddresses",
+         [&](const YAML::Node& node) {
              if (node.IsScalar() && node.Scalar() == "primary")
                  config.node_port_addresses.clear();
              else
                  config.node_port_addresses = cidrs(node, "nodePortAddresses");
          }},
-        {"healthzAddress", [&](const YAML::Node& node) {
-             config.healthz_addresses = socket_addresses(node, "healthzAddress");
-         }},
+        {"healthzAddress",
+         [&](const YAML::Node& node) { config.healthz_addresses = socket_addresses(node, "healthzAddress"); }},
     };
 }
 

@@ -51,7 +51,8 @@ std::string_view state_of(std::uint32_t flags) {
 double seconds_since(std::uint32_t tick) {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
-    auto nanoseconds = static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<std::uint64_t>(now.tv_nsec);
+    auto nanoseconds =
+        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<std::uint64_t>(now.tv_nsec);
     auto ticks = static_cast<std::int32_t>(static_cast<std::uint32_t>(nanoseconds >> abi::TICK_SHIFT) - tick);
     return std::max(0, ticks) * static_cast<double>(1u << abi::TICK_SHIFT) / 1e9;
 }
@@ -70,9 +71,9 @@ public:
         if (flow.flags & abi::FLOW_REPLY) return;
         auto backend = view_.backends.find(flow.backend_id);
         // A drained flow's backend is gone from the maps, and so is its service.
-        const std::string service =
-            backend == view_.backends.end() ? "-" : view_.service(backend->second.service_id);
-        if (!filter_.service.empty() && service != filter_.service && !service.starts_with(filter_.service + ":")) return;
+        const std::string service = backend == view_.backends.end() ? "-" : view_.service(backend->second.service_id);
+        if (!filter_.service.empty() && service != filter_.service && !service.starts_with(filter_.service + ":"))
+            return;
         if (++count_ > filter_.limit) return;
         auto client = endpoint(row.key.source, row.key.source_port_be);
         auto frontend = endpoint(row.key.destination, row.key.destination_port_be);
@@ -92,9 +93,9 @@ public:
             entry["snat"] = snat.empty() ? boost::json::value(nullptr) : boost::json::value(snat);
             json_.push_back(std::move(entry));
         } else {
-            table_.add({std::string(protocol_name(row.key.protocol)), client, frontend, target, snat.empty() ? "-" : snat,
-                        std::string(state_of(flow.flags)), std::to_string(flow.packets), fmt::format("{:.0f}s", idle),
-                        service});
+            table_.add({std::string(protocol_name(row.key.protocol)), client, frontend, target,
+                        snat.empty() ? "-" : snat, std::string(state_of(flow.flags)), std::to_string(flow.packets),
+                        fmt::format("{:.0f}s", idle), service});
         }
     }
 

@@ -21,30 +21,44 @@ std::string_view protocol_name(std::uint8_t protocol) {
 
 std::string_view kind_name(std::uint8_t kind) {
     switch (kind) {
-        case abi::FRONTEND_CLUSTER_IP: return "ClusterIP";
-        case abi::FRONTEND_NODE_PORT: return "NodePort";
-        case abi::FRONTEND_EXTERNAL_IP: return "ExternalIP";
-        case abi::FRONTEND_LOAD_BALANCER: return "LoadBalancer";
-        default: return "unknown";
+        case abi::FRONTEND_CLUSTER_IP:
+            return "ClusterIP";
+        case abi::FRONTEND_NODE_PORT:
+            return "NodePort";
+        case abi::FRONTEND_EXTERNAL_IP:
+            return "ExternalIP";
+        case abi::FRONTEND_LOAD_BALANCER:
+            return "LoadBalancer";
+        default:
+            return "unknown";
     }
 }
 
 std::string_view action_name(std::uint8_t action) {
     switch (action) {
-        case abi::SCOPE_BALANCE: return "balance";
-        case abi::SCOPE_REJECT: return "no endpoints";
-        case abi::SCOPE_NO_LOCAL: return "no local endpoints";
-        case abi::SCOPE_CLOSED: return "closed";
-        default: return "unknown";
+        case abi::SCOPE_BALANCE:
+            return "balance";
+        case abi::SCOPE_REJECT:
+            return "no endpoints";
+        case abi::SCOPE_NO_LOCAL:
+            return "no local endpoints";
+        case abi::SCOPE_CLOSED:
+            return "closed";
+        default:
+            return "unknown";
     }
 }
 
 std::string_view state_name(plan::ServiceState state) {
     switch (state) {
-        case plan::ServiceState::planned: return "planned";
-        case plan::ServiceState::headless: return "headless";
-        case plan::ServiceState::external_name: return "ExternalName";
-        case plan::ServiceState::other_proxy: return "other proxy";
+        case plan::ServiceState::planned:
+            return "planned";
+        case plan::ServiceState::headless:
+            return "headless";
+        case plan::ServiceState::external_name:
+            return "ExternalName";
+        case plan::ServiceState::other_proxy:
+            return "other proxy";
     }
     return "unknown";
 }
@@ -60,8 +74,8 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
     for (const auto& [key, value] : contents.frontends) {
         auto name = names.find(value.service_id);
         if (name == names.end()) continue;
-        held.push_back({name->second, static_cast<abi::frontend_kind>(value.kind), address_of(key.address),
-                        ntohs(key.port_be)});
+        held.push_back(
+            {name->second, static_cast<abi::frontend_kind>(value.kind), address_of(key.address), ntohs(key.port_be)});
     }
     return held;
 }

@@ -37,19 +37,23 @@ void add_output(CLI::App& command, Flags& flags) {
 }
 
 void add_plan_input(CLI::App& command, Flags& flags) {
-    command.add_option("--manifests", flags.manifests, "file or folder of Kubernetes objects, YAML or JSON")->type_name("PATH");
+    command.add_option("--manifests", flags.manifests, "file or folder of Kubernetes objects, YAML or JSON")
+        ->type_name("PATH");
     command.add_option("--node", flags.node, "name of this node (default: the host name)")->type_name("NAME");
 }
 
 void add_interfaces(CLI::App& command, Flags& flags) {
-    command.add_option("--uplink", flags.uplinks, "interface towards other nodes and clients; name or glob, may be repeated")
+    command
+        .add_option("--uplink", flags.uplinks,
+                    "interface towards other nodes and clients; name or glob, may be repeated")
         ->type_name("IF");
     command.add_option("--workload", flags.workloads, "host side of pods' interfaces; name or glob, may be repeated")
         ->type_name("GLOB");
 }
 
 std::expected<Config, std::string> effective(const Flags& flags) {
-    auto config = flags.config.empty() ? std::expected<Config, std::string>(default_config()) : read_config(flags.config);
+    auto config =
+        flags.config.empty() ? std::expected<Config, std::string>(default_config()) : read_config(flags.config);
     if (!config) return config;
     if (flags.manifests) config->manifests = *flags.manifests;
     if (flags.node) config->node = *flags.node;
@@ -120,7 +124,8 @@ int run_command_line(int argc, char** argv) {
     auto* flows = app.add_subcommand("flows", "translated connections");
     add_common(*flows, flags);
     add_output(*flows, flags);
-    flows->add_option("--service", flags.flows.service, "only of this service (namespace/name) or service port (namespace/name:port)");
+    flows->add_option("--service", flags.flows.service,
+                      "only of this service (namespace/name) or service port (namespace/name:port)");
     flows->add_flag("--all", flags.flows.all, "also flows that have been seen in one direction only");
     flows->add_option("--limit", flags.flows.limit, "how many to show");
     flows->callback([&] {

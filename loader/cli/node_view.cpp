@@ -27,7 +27,9 @@ std::expected<NodeView, std::string> read_node(const maps::PinPaths& pins) {
     if (!backends) return std::unexpected(backends.error());
 
     auto error = services->for_each([&](auto id, const auto& name) { view.services[id] = service_text(name); });
-    if (!error) error = frontends->for_each([&](const auto& key, const auto& value) { view.frontends.emplace_back(key, value); });
+    if (!error)
+        error =
+            frontends->for_each([&](const auto& key, const auto& value) { view.frontends.emplace_back(key, value); });
     if (!error) {
         error = backends->for_each([&](auto id, const auto& backend) {
             if (backend.flags & abi::BACKEND_IN_USE) view.backends[id] = backend;
@@ -35,14 +37,14 @@ std::expected<NodeView, std::string> read_node(const maps::PinPaths& pins) {
     }
     if (error) return std::unexpected(fmt::format("{}: {}", pins.maps(), error.message()));
     std::ranges::sort(view.frontends, {}, [&](const auto& entry) {
-        return std::make_tuple(view.service(entry.second.service_id), entry.second.kind, address_of(entry.first.address),
-                               ntohs(entry.first.port_be));
+        return std::make_tuple(view.service(entry.second.service_id), entry.second.kind,
+                               address_of(entry.first.address), ntohs(entry.first.port_be));
     });
     return view;
 }
 
 std::expected<std::map<std::uint32_t, std::uint32_t>, std::string> slot_shares(const maps::SlotMap& slots,
-                                                                              const abi::slot_range& range) {
+                                                                               const abi::slot_range& range) {
     std::map<std::uint32_t, std::uint32_t> shares;
     for (std::uint32_t slot = range.offset; slot < range.offset + range.length;) {
         auto line = slots.lookup(slot / abi::SLOTS_PER_LINE);

@@ -25,6 +25,6 @@ std::expected<NodeView, std::string> read_node(const maps::PinPaths& pins);
 
 // The distinct backend ids in a slot range, with the share of slots that each has, by id.
 std::expected<std::map<std::uint32_t, std::uint32_t>, std::string> slot_shares(const maps::SlotMap& slots,
-                                                                              const abi::slot_range& range);
+                                                                               const abi::slot_range& range);
 
 }  // namespace weir::cli

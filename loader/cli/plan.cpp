@@ -63,9 +63,8 @@ void print_json(const std::vector<plan::ServicePlan>& plans, const std::vector<m
                                      {"cluster", scope_json(port, frontend.cluster)},
                                      {"external", scope_json(port, frontend.external)}});
         }
-        services.push_back({{"name", service.service.to_string()},
-                            {"state", state_name(service.state)},
-                            {"frontends", frontends}});
+        services.push_back(
+            {{"name", service.service.to_string()}, {"state", state_name(service.state)}, {"frontends", frontends}});
     }
     boost::json::array messages;
     for (const auto& problem : problems)

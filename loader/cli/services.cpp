@@ -26,7 +26,7 @@ struct ScopeBackends {
 };
 
 std::expected<ScopeBackends, std::string> backends_of(const NodeView& view, const maps::SlotMap& slots,
-                                                     const abi::slot_range& range, std::uint8_t action) {
+                                                      const abi::slot_range& range, std::uint8_t action) {
     ScopeBackends out{action_name(action), {}};
     auto shares = slot_shares(slots, range);
     if (!shares) return std::unexpected(shares.error());
@@ -87,12 +87,13 @@ int run_services(const Config& config, OutputFormat format) {
     if (others && others->is_array()) {
         for (const auto& other : others->get_array()) {
             const auto& entry = other.as_object();
-            table.add({std::string(entry.at("name").as_string()), fmt::format("({})", entry.at("state").as_string().c_str()), "-",
-                       "-", "-"});
+            table.add({std::string(entry.at("name").as_string()),
+                       fmt::format("({})", entry.at("state").as_string().c_str()), "-", "-", "-"});
         }
     }
     fmt::print("{}", table.to_string());
-    if (!state.running) fmt::print(stderr, "note: no agent is running here; this is what the kernel serves on its own\n");
+    if (!state.running)
+        fmt::print(stderr, "note: no agent is running here; this is what the kernel serves on its own\n");
     return 0;
 }
 
@@ -111,7 +112,8 @@ int run_backends(const Config& config, OutputFormat format) {
                             {"protocol", protocol_name(backend.protocol)},
                             {"service", view->service(backend.service_id)}});
         else
-            table.add({std::to_string(id), fmt::format("{}/{}", model::to_string(address, port), protocol_name(backend.protocol)),
+            table.add({std::to_string(id),
+                       fmt::format("{}/{}", model::to_string(address, port), protocol_name(backend.protocol)),
                        view->service(backend.service_id)});
     }
     if (format == OutputFormat::json)

@@ -48,8 +48,9 @@ std::expected<StateFile, std::string> StateFile::create(const maps::PinPaths& pi
     if (!lock) return std::unexpected(fmt::format("{}: {}; run as root", path, reason()));
     auto request = whole_file();
     if (::fcntl(lock.get(), F_OFD_SETLK, &request) != 0)
-        return std::unexpected(fmt::format("another weir agent serves {} (it holds {}); stop it first, or choose another --pin-path",
-                                           pins.root, path));
+        return std::unexpected(
+            fmt::format("another weir agent serves {} (it holds {}); stop it first, or choose another --pin-path",
+                        pins.root, path));
     return StateFile(std::move(directory), std::move(lock));
 }
 

@@ -64,7 +64,8 @@ void print_table(const boost::json::object& status) {
 
     Table usage({"MAP", "USED", "SIZE"});
     for (const auto& [name, entry] : status.at("maps").as_object())
-        usage.add({std::string(name), boost::json::serialize(entry.at("used")), boost::json::serialize(entry.at("size"))});
+        usage.add(
+            {std::string(name), boost::json::serialize(entry.at("used")), boost::json::serialize(entry.at("size"))});
     fmt::print("\n{}", usage.to_string());
 
     if (const auto* interfaces = agent.if_contains("interfaces")) {

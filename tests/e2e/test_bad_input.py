@@ -173,12 +173,19 @@ def test_wrong_usage_is_code_2(weir_binary: Path) -> None:
 
 
 def test_xdp_that_an_interface_cannot_do_is_an_error_that_names_it(weir_binary: Path) -> None:
-    """A bridge has no native XDP; asking for it must not take the other interfaces along."""
+    """This device has no native XDP; asking for it must not take the other interfaces along."""
     with Lab(binary=weir_binary, nodes=1, further_uplinks=["plain0"], config={"datapath": {"xdp": "native"}}) as lab:
         lab.deploy([objects.pod("visitor", "node1"), objects.deployment("app"), objects.service("app", "app")])
-        lab.node(1).exec("ip", "link", "add", "plain0", "type", "bridge")
+        lab.node(1).exec("ip", "link", "add", "plain0", "type", "ifb")
         wait_for_problem(lab, "plain0", "XDP")
+        assert lab.agents[0].interfaces()["plain0"]["tc"], "the rest of it works"
         assert serves(lab, "app")
+
+
+def test_an_interface_that_cannot_be_an_uplink_is_named_with_the_reason(weir_binary: Path) -> None:
+    with Lab(binary=weir_binary, nodes=1, further_uplinks=["bridge0"]) as lab:
+        lab.node(1).exec("ip", "link", "add", "bridge0", "type", "bridge")
+        wait_for_problem(lab, "bridge0", "port towards the network")
 
 
 def test_the_lab_shows_what_a_refused_start_said(weir_binary: Path) -> None:
