@@ -33,7 +33,13 @@ std::string request_name(std::uint16_t type) {
         case RTM_GETNEIGH:
             return "reading neighbours";
         case RTM_NEWNEIGH:
-            return "probing a neighbour";
+            return "writing a neighbour";
+        case RTM_NEWLINK:
+            return "making an interface";
+        case RTM_NEWADDR:
+            return "adding an address";
+        case RTM_NEWROUTE:
+            return "adding a route";
         default:
             return fmt::format("request {}", type);
     }
@@ -122,8 +128,9 @@ std::expected<void, std::string> NetlinkSocket::request(NetlinkRequest& request,
 std::error_code NetlinkSocket::exchange(NetlinkRequest& request, const MessageHandler& each) {
     auto* header = request.message();
     header->nlmsg_seq = ++sequence_;
-    // A dump ends with NLMSG_DONE, anything else with the acknowledgement.
-    if (!(header->nlmsg_flags & NLM_F_DUMP)) header->nlmsg_flags |= NLM_F_ACK;
+    // A dump ends with NLMSG_DONE, anything else with the acknowledgement. (NLM_F_EXCL is one of the bits of
+    // NLM_F_DUMP.)
+    if ((header->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) header->nlmsg_flags |= NLM_F_ACK;
     if (mnl_socket_sendto(socket_.get(), header, header->nlmsg_len) < 0) return last_error();
     Answer answer{.sequence = sequence_};
     while (!answer.complete) {
