@@ -92,6 +92,10 @@ MapSizes sizes_in_force(MapSizes sizes, const std::map<std::string, maps::Fd, st
 
 }  // namespace
 
+abi::datapath_config datapath_config(const Settings& settings) {
+    return config_of(settings, kernel_has_fib_source());
+}
+
 struct Programs::Loaded {
     XdpSkeleton xdp;
     TcSkeleton tc;

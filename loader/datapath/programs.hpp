@@ -12,6 +12,9 @@
 
 namespace weir::datapath {
 
+// What the settings come to in .rodata, on this kernel.
+abi::datapath_config datapath_config(const Settings& settings);
+
 class Programs {
 public:
     struct Loaded;

@@ -193,6 +193,25 @@ std::expected<std::vector<Neighbour>, std::string> dump_neighbours(NetlinkSocket
     return socket.dump<Neighbour>(request, parse_neighbour);
 }
 
+RouteTo route_to(NetlinkSocket& socket, const model::Address& address) {
+    NetlinkRequest request(RTM_GETROUTE, 0);
+    bool ipv4 = address.family() == model::Family::ipv4;
+    rtmsg header{};
+    header.rtm_family = ipv4 ? AF_INET : AF_INET6;
+    header.rtm_dst_len = ipv4 ? 32 : 128;
+    request.add_header(header);
+    request.add_bytes(RTA_DST, address.bytes.data() + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+    RouteTo route;
+    // The kernel says "no route" as an error (ENETUNREACH, and others for blackholes): that is an answer too.
+    static_cast<void>(socket.request(request, [&](const nlmsghdr& message) {
+        if (!has_header<rtmsg>(message)) return;
+        Attributes attributes(message, sizeof(rtmsg));
+        route.local = header_of<rtmsg>(message).rtm_type == RTN_LOCAL;
+        route.ifindex = attributes.number(RTA_OIF).value_or(0);
+    }));
+    return route;
+}
+
 std::expected<void, std::string> use_neighbour(NetlinkSocket& socket, unsigned ifindex, const model::Address& address) {
     // Without NLM_F_CREATE: a neighbour that is gone meanwhile stays gone.
     NetlinkRequest request(RTM_NEWNEIGH, 0);

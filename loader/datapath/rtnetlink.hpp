@@ -52,6 +52,13 @@ std::expected<AddressMap, std::string> dump_addresses(NetlinkSocket& socket);
 std::expected<std::set<unsigned>, std::string> dump_default_routes(NetlinkSocket& socket);
 std::expected<std::vector<Neighbour>, std::string> dump_neighbours(NetlinkSocket& socket);
 
+// Where the kernel would send what is for this address.
+struct RouteTo {
+    bool local = false;    // to this node itself
+    unsigned ifindex = 0;  // 0: nowhere
+};
+RouteTo route_to(NetlinkSocket& socket, const model::Address& address);
+
 // Has the kernel act as if it had just sent to a stale neighbour: it is probed unless something confirms it within five
 // seconds.
 std::expected<void, std::string> use_neighbour(NetlinkSocket& socket, unsigned ifindex, const model::Address& address);

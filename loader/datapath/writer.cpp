@@ -15,8 +15,8 @@ namespace weir::datapath {
 namespace {
 
 template <class M>
-M view(const Programs& programs, std::string_view name) {
-    return M(maps::Fd(::dup(programs.map_fd(name))));
+M view(const KernelWriter::MapFd& map_fd, std::string_view name) {
+    return M(maps::Fd(::dup(map_fd(name))));
 }
 
 std::string failure(std::string_view map, std::error_code error) {
@@ -42,14 +42,17 @@ std::expected<void, std::string> erase_all(M& map, std::string_view name, const 
 }  // namespace
 
 KernelWriter::KernelWriter(const Programs& programs)
-    : frontends_(view<maps::FrontendMap>(programs, "frontends")),
-      slots_(view<maps::SlotMap>(programs, "slots")),
-      backends_(view<maps::BackendMap>(programs, "backends")),
-      services_(view<maps::ServiceMap>(programs, "services")),
-      vips_(view<maps::VipMap>(programs, "vips")),
-      source_ranges_(view<maps::SourceRangeMap>(programs, "source_ranges")),
-      devices_(view<maps::DeviceMap>(programs, "devices")),
-      runtime_(view<maps::RuntimeMap>(programs, "runtime")) {}
+    : KernelWriter([&](std::string_view name) { return programs.map_fd(name); }) {}
+
+KernelWriter::KernelWriter(const MapFd& map_fd)
+    : frontends_(view<maps::FrontendMap>(map_fd, "frontends")),
+      slots_(view<maps::SlotMap>(map_fd, "slots")),
+      backends_(view<maps::BackendMap>(map_fd, "backends")),
+      services_(view<maps::ServiceMap>(map_fd, "services")),
+      vips_(view<maps::VipMap>(map_fd, "vips")),
+      source_ranges_(view<maps::SourceRangeMap>(map_fd, "source_ranges")),
+      devices_(view<maps::DeviceMap>(map_fd, "devices")),
+      runtime_(view<maps::RuntimeMap>(map_fd, "runtime")) {}
 
 std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& changes) {
     // Backends before the slots that name them, slots before the frontends that point at them; off in reverse order.

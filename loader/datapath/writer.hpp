@@ -3,8 +3,10 @@
 #pragma once
 
 #include <expected>
+#include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 
 #include "loader/datapath/programs.hpp"
 #include "loader/plan/layout.hpp"
@@ -30,7 +32,11 @@ public:
 
 class KernelWriter : public MapWriter {
 public:
+    // The map of this name; the writer keeps its own copy of the file descriptor.
+    using MapFd = std::function<int(std::string_view name)>;
+
     explicit KernelWriter(const Programs& programs);
+    explicit KernelWriter(const MapFd& map_fd);
 
     std::expected<void, std::string> apply(const plan::MapChanges& changes) override;
     std::expected<plan::MapContents, std::string> read() const override;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+// One entry of the flow tables, whatever its family.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "loader/model/address.hpp"
+#include "maps/abi.h"
+
+namespace weir::datapath {
+
+// One direction of a connection as seen on the wire. Ports in host order.
+struct Tuple {
+    model::Protocol protocol = model::Protocol::tcp;
+    model::Address source;
+    std::uint16_t source_port = 0;
+    model::Address destination;
+    std::uint16_t destination_port = 0;
+
+    Tuple reversed() const { return {protocol, destination, destination_port, source, source_port}; }
+    bool operator==(const Tuple&) const = default;
+};
+
+abi::address abi_address(const model::Address& address);
+model::Address model_address(const abi::address& address);
+
+class FlowKey {
+public:
+    explicit FlowKey(const Tuple& tuple);
+    const void* data() const { return ipv4_ ? static_cast<const void*>(&v4_) : &v6_; }
+    std::string_view assured_table() const { return ipv4_ ? "flows4" : "flows6"; }
+    std::string_view unassured_table() const { return ipv4_ ? "flows4_unassured" : "flows6_unassured"; }
+
+private:
+    bool ipv4_;
+    abi::flow4_key v4_{};
+    abi::flow6_key v6_{};
+};
+
+class FlowEntry {
+public:
+    explicit FlowEntry(model::Family family) : ipv4_(family == model::Family::ipv4) {}
+    void* data() { return ipv4_ ? static_cast<void*>(&v4_) : &v6_; }
+    const abi::flow& flow() const { return ipv4_ ? v4_.flow : v6_.flow; }
+    // What a packet of the flow is on the wire after the rewrite.
+    Tuple rewritten(model::Protocol protocol) const;
+
+private:
+    bool ipv4_;
+    abi::flow4 v4_{};
+    abi::flow6 v6_{};
+};
+
+}  // namespace weir::datapath
