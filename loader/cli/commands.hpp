@@ -23,6 +23,14 @@ struct FlowFilter {
     std::size_t limit = 1000;
 };
 int run_flows(const Config& config, OutputFormat format, const FlowFilter& filter);
+
+struct ExplainOptions {
+    std::string source;       // SRC[:PORT]
+    std::string destination;  // DST:PORT[/protocol]
+    std::string via;          // uplink, workload, host; empty: told from the source
+    bool offline = false;     // from manifests, not from the node's maps
+};
+int run_explain(const Config& config, OutputFormat format, const ExplainOptions& options);
 int run_detach(const Config& config);
 
 }  // namespace weir::cli

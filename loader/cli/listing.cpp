@@ -88,6 +88,17 @@ abi::device device_of(const datapath::Link& link, const datapath::Attached& atta
     return device;
 }
 
+plan::NodeContext node_context(const Config& config, const model::Node* node) {
+    plan::NodeContext context;
+    context.name = config.node;
+    context.service_cidrs = config.service_cidrs;
+    context.node_port_min = config.node_port_min;
+    context.node_port_max = config.node_port_max;
+    context.external_cluster_ip = config.external_cluster_ip;
+    fill_node(context, node, {}, config.node_port_addresses);
+    return context;
+}
+
 void fill_node(plan::NodeContext& context, const model::Node* node, const std::vector<model::Address>& of_uplinks,
                const std::vector<model::Cidr>& selected) {
     auto add = [](std::vector<model::Address>& list, const model::Address& address) {

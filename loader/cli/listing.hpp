@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "loader/cli/config.hpp"
 #include "loader/datapath/attach.hpp"
 #include "loader/datapath/links.hpp"
 #include "loader/model/objects.hpp"
@@ -31,6 +32,9 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
 
 // The datapath's view of an uplink.
 abi::device device_of(const datapath::Link& link, const datapath::Attached& attached, const plan::NodeContext& node);
+
+// The node as its Node object (nullptr: there is none) and the configuration describe it.
+plan::NodeContext node_context(const Config& config, const model::Node* node);
 
 // Node addresses, zone and NodePort addresses: from the Node object where there is one, else from the uplinks.
 // selected: nodePortAddresses; empty means the primary ones.

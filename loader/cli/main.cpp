@@ -24,6 +24,7 @@ struct Flags {
     std::string output = "table";
     FlowFilter flows;
     std::string name_space = "default";
+    ExplainOptions explain;
 };
 
 void add_common(CLI::App& command, Flags& flags) {
@@ -130,6 +131,21 @@ int run_command_line(int argc, char** argv) {
     flows->add_option("--limit", flags.flows.limit, "how many to show");
     flows->callback([&] {
         chosen = [&](const Config& config, OutputFormat format) { return run_flows(config, format, flags.flows); };
+    });
+
+    auto* explain = app.add_subcommand("explain", "what becomes of a new connection, and why; changes nothing");
+    add_common(*explain, flags);
+    add_output(*explain, flags);
+    add_plan_input(*explain, flags);
+    explain->add_option("source", flags.explain.source, "the client, SRC[:PORT]")->type_name("SRC[:PORT]")->required();
+    explain->add_option("destination", flags.explain.destination, "what it connects to; IPv6 as [addr]:port")
+        ->type_name("DST:PORT[/tcp|udp|sctp]")
+        ->required();
+    explain->add_option("--via", flags.explain.via, "where the packet comes from (default: told from the source)")
+        ->check(CLI::IsMember({"uplink", "workload", "host"}));
+    explain->callback([&] {
+        flags.explain.offline = flags.manifests.has_value();
+        chosen = [&](const Config& config, OutputFormat format) { return run_explain(config, format, flags.explain); };
     });
 
     auto* detach = app.add_subcommand("detach", "take weir off every interface and remove its maps");
