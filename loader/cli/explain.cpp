@@ -9,6 +9,7 @@
 #include "loader/cli/commands.hpp"
 #include "loader/cli/explain_arguments.hpp"
 #include "loader/cli/listing.hpp"
+#include "loader/cli/manifest_plan.hpp"
 #include "loader/cli/rehearsal.hpp"
 #include "loader/datapath/rtnetlink.hpp"
 #include "loader/source/manifests.hpp"
@@ -84,9 +85,7 @@ std::expected<Answer, std::string> ask_manifests(const Config& config, const dat
                                                  std::optional<Via> via) {
     auto read = source::read_manifests(config.manifests);
     if (!read) return std::unexpected(read.error());
-    for (const auto& problem : read->problems)
-        fmt::print(stderr, "{}: {}\n", problem.severity == model::Severity::error ? "error" : "warning",
-                   problem.to_string());
+    print_problems(read->problems);
     bool pod = is_pod_of_node(read->objects, config.node, tuple.source);
     model::Cluster cluster;
     for (auto& object : read->objects) cluster.apply(model::Upsert{std::move(object)});
@@ -111,9 +110,7 @@ std::expected<Answer, std::string> ask_manifests(const Config& config, const dat
     if (question.via == Via::workload && !of_node) workloads.push_back(tuple.source);
     auto rehearsal = Rehearsal::prepare(config.datapath, context, cluster, std::move(workloads));
     if (!rehearsal) return std::unexpected(rehearsal.error());
-    for (const auto& problem : rehearsal->problems())
-        fmt::print(stderr, "{}: {}\n", problem.severity == model::Severity::error ? "error" : "warning",
-                   problem.to_string());
+    print_problems(rehearsal->problems());
     auto explanation = rehearsal->ask(tuple, question.via);
     if (!explanation) return std::unexpected(explanation.error());
     return Answer{question, std::move(*explanation)};

@@ -17,15 +17,7 @@ std::expected<ManifestPlan, std::string> plan_manifests(const Config& config) {
     ManifestPlan out;
     for (auto& object : read->objects) out.cluster.apply(model::Upsert{std::move(object)});
 
-    plan::NodeContext node;
-    node.name = config.node;
-    node.service_cidrs = config.service_cidrs;
-    node.node_port_min = config.node_port_min;
-    node.node_port_max = config.node_port_max;
-    node.external_cluster_ip = config.external_cluster_ip;
-    fill_node(node, out.cluster.node(config.node), {}, config.node_port_addresses);
-
-    plan::Planner planner(node);
+    plan::Planner planner(node_context(config, out.cluster.node(config.node)));
     out.services = planner.plan(out.cluster, out.cluster.take_dirty());
     out.problems = std::move(read->problems);
     for (const auto& service : out.services)
