@@ -19,8 +19,8 @@ struct Attached {
     unsigned ifindex = 0;
     std::string name;
     bool uplink = false;
-    std::string xdp;  // "native", "generic", "" (none)
-    std::string tc;   // "tcx", "clsact"
+    std::string xdp;        // "native", "generic", "" (none)
+    std::string tc;         // "tcx", "clsact"
     bool xdp_xmit = false;  // XDP frames may be sent out here
     std::string failure;    // XDP that was asked for and cannot be had; the rest works
     bool operator==(const Attached&) const = default;

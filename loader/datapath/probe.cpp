@@ -78,8 +78,12 @@ Answer driver_has(unsigned ifindex, std::uint64_t wanted) {
 
 }  // namespace
 
-Answer driver_has_xdp(unsigned ifindex) { return driver_has(ifindex, xdp_basic_and_redirect); }
+Answer driver_has_xdp(unsigned ifindex) {
+    return driver_has(ifindex, xdp_basic_and_redirect);
+}
 
-Answer driver_has_xdp_xmit(unsigned ifindex) { return driver_has(ifindex, xdp_xmit); }
+Answer driver_has_xdp_xmit(unsigned ifindex) {
+    return driver_has(ifindex, xdp_xmit);
+}
 
 }  // namespace weir::datapath

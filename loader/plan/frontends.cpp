@@ -86,9 +86,13 @@ std::vector<Family> families_of(const model::Service& service, const NodeContext
 }
 
 bool is_restricted(const model::Service& service, Family family) {
-    if (service.source_ranges.empty()) return false;
-    return std::ranges::none_of(service.source_ranges,
-                                [&](const auto& range) { return range.length == 0 && range.base.family() == family; });
+    bool named = false;
+    for (const auto& range : service.source_ranges) {
+        if (range.base.family() != family) continue;
+        if (range.length == 0) return false;
+        named = true;
+    }
+    return named;
 }
 
 std::vector<Place> places_of(const model::Service& service, const model::ServicePort& port,

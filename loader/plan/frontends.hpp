@@ -30,7 +30,7 @@ std::vector<Place> places_of(const model::Service& service, const model::Service
                              const NodeContext& node);
 
 // Whether loadBalancerSourceRanges admit some sources only. A range of everything is no restriction; ranges of another
-// family than the address's admit nobody.
+// family than the address's do not count, as in kube-proxy.
 bool is_restricted(const model::Service& service, model::Family family);
 
 // The plan of one service port at these places.

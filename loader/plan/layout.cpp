@@ -63,8 +63,20 @@ std::vector<model::Problem> Layout::update(const ServicePlan& plan, MapChanges& 
         if (!planned) remove(it->second, changes);
         it = planned ? std::next(it) : ports_.erase(it);
     }
+    update_foreign(plan);
     frontends_.vips().flush(changes.vips_on, changes.vips_off);
     return {};
+}
+
+void Layout::update_foreign(const ServicePlan& plan) {
+    auto& vips = frontends_.vips();
+    if (auto held = foreign_.find(plan.service); held != foreign_.end()) {
+        for (const auto& address : held->second) vips.remove_foreign(address);
+        foreign_.erase(held);
+    }
+    if (plan.state == ServiceState::planned || plan.cluster_ips.empty()) return;
+    for (const auto& address : plan.cluster_ips) vips.add_foreign(address);
+    foreign_[plan.service] = plan.cluster_ips;
 }
 
 std::vector<model::ObjectName> Layout::waiting() const {

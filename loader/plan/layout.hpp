@@ -129,6 +129,7 @@ private:
     };
     using Ports = std::map<std::string, PortRecord, std::less<>>;  // by "namespace/name:port"
 
+    void update_foreign(const ServicePlan& plan);
     Draft draft(const ServicePortPlan& plan);
     void match_backends(Draft& draft) const;
     void match_sets(Draft& draft) const;
@@ -162,7 +163,8 @@ private:
     BackendTable backends_;
     SlotAllocator slots_;
     FrontendTable frontends_;
-    std::uint32_t source_ranges_ = 0;  // in use
+    std::uint32_t source_ranges_ = 0;                                   // in use
+    std::map<model::ObjectName, std::vector<model::Address>> foreign_;  // addresses of Services of other proxies
     OffList<abi::frontend_key, FrontendKeyHash, FrontendKeyEqual> frontends_off_;
     OffList<std::uint32_t> backends_off_;
     std::optional<Adoption> adoption_;

@@ -81,8 +81,9 @@ enum class ServiceState { planned, headless, external_name, other_proxy };
 struct ServicePlan {
     model::ObjectName service;
     ServiceState state = ServiceState::planned;
-    std::vector<ServicePortPlan> ports;    // empty unless planned
-    std::vector<model::Address> cluster_ips;  // given or allocated, the primary one first; empty unless planned
+    std::vector<ServicePortPlan> ports;  // empty unless planned
+    // Given or allocated, the primary one first. Of a Service that is not planned: those that it names.
+    std::vector<model::Address> cluster_ips;
     std::optional<HealthCheck> health_check;
     std::vector<model::Problem> problems;  // e.g. overlapping NodePorts: the service (port) that lost, and to whom
     model::Origin origin;                  // of the Service, for messages; empty where it is gone

@@ -118,6 +118,7 @@ ServicePlan Planner::build(const model::Cluster& cluster, const ObjectName& name
     if (auto service = cluster.service(name)) {
         plan.state = state_of(*service);
         plan.origin = service->origin;
+        if (plan.state != ServiceState::planned) plan.cluster_ips = service->cluster_ips;
     }
     if (!item.service) return plan;
 

@@ -99,11 +99,13 @@ void ProblemList::add_load_balancer_warnings(const std::vector<model::Family>& f
         if (!contains(families, ingress.ip.family()))
             warning(fmt::format("load balancer address {} is ignored: the Service has no {} (spec.ipFamilies)",
                                 ingress.ip.to_string(), family_name(ingress.ip.family())));
-        else if (is_restricted(service_, ingress.ip.family()) &&
+        else if (!service_.source_ranges.empty() &&
                  std::ranges::none_of(service_.source_ranges,
                                       [&](const auto& range) { return range.base.family() == ingress.ip.family(); }))
-            warning(fmt::format("load balancer address {} lets nobody in: none of loadBalancerSourceRanges is {}",
-                                ingress.ip.to_string(), family_name(ingress.ip.family())));
+            warning(
+                fmt::format("load balancer address {} lets everybody in: none of loadBalancerSourceRanges is {}; "
+                            "add one",
+                            ingress.ip.to_string(), family_name(ingress.ip.family())));
     }
 }
 

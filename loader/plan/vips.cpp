@@ -30,6 +30,18 @@ void VipTable::count(const abi::frontend_key& key, const abi::frontend& value, i
     touched_.insert(address);
 }
 
+void VipTable::add_foreign(const model::Address& address) {
+    ++counts_[address].frontends;
+    ++counts_[address].of_node;
+    touched_.insert(address);
+}
+
+void VipTable::remove_foreign(const model::Address& address) {
+    --counts_[address].frontends;
+    --counts_[address].of_node;
+    touched_.insert(address);
+}
+
 void VipTable::adopt(const On& vips) {
     for (const auto& [address, vip] : vips) written_[address_of(address)] = vip.flags;
 }

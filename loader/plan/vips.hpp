@@ -37,6 +37,10 @@ public:
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
 
+    // An address that somebody else serves: packets to it are passed on, also within the service range.
+    void add_foreign(const model::Address& address);
+    void remove_foreign(const model::Address& address);
+
     // What the map holds already, and the end of the adoption: what no frontend has claimed is to go.
     void adopt(const On& vips);
     void finish_adoption();

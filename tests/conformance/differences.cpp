@@ -20,17 +20,6 @@ bool is_cluster_ip(const Situation& s) {
     });
 }
 
-// A load balancer address whose Service names source ranges, but none of the address's family.
-bool has_foreign_ranges_only(const Situation& s) {
-    const auto& address = s.flow.tuple.destination;
-    return std::ranges::any_of(s.cluster.services(), [&](const auto& entry) {
-        const auto& service = entry.second;
-        return contains(service.load_balancer, {.ip = address}) && !service.source_ranges.empty() &&
-               std::ranges::none_of(service.source_ranges,
-                                    [&](const auto& range) { return range.base.family() == address.family(); });
-    });
-}
-
 bool is_on_node(const Situation& s, const model::Address& address) {
     if (contains(s.of.node.addresses, address)) return true;
     for (const auto& [name, service] : s.cluster.services()) {
@@ -57,17 +46,11 @@ struct Difference {
 };
 
 // The one table. An entry applies where its condition holds, the first one counts.
-constexpr std::array<Difference, 5> differences{{
+constexpr std::array<Difference, 4> differences{{
     {.name = "external source to a ClusterIP",
      .reason = "ClusterIPs are for the cluster; kube-proxy lets everybody in who has a route to a node "
                "(datapath.externalClusterIP: true does the same). Unused ports are not answered there either",
      .verdict = [](const Situation& s) { return s.flow.from == From::external && is_cluster_ip(s); },
-     .source = nullptr,
-     .masquerade = {}},
-    {.name = "source ranges of the other family only",
-     .reason =
-         "somebody wanted the address closed to most: it stays closed; kube-proxy ignores the ranges and opens it",
-     .verdict = has_foreign_ranges_only,
      .source = nullptr,
      .masquerade = {}},
     {.name = "external source to a backend on this node",

@@ -118,7 +118,7 @@ TEST(PlannerStates, PartsWithoutEffectAreSaid) {
     web.external_ips = {address("2001:db8::100")};
     world.add(web);
     world.plan();
-    EXPECT_THAT(world.problems("web"), HasSubstr("load balancer address 198.51.100.1 lets nobody in"));
+    EXPECT_THAT(world.problems("web"), HasSubstr("load balancer address 198.51.100.1 lets everybody in"));
     EXPECT_THAT(world.problems("web"), HasSubstr("externalIP 2001:db8::100 is ignored: the Service has no IPv6"));
 }
 

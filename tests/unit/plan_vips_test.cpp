@@ -74,6 +74,25 @@ TEST(Vips, ARestartRestoresWhatIsMissingAndDropsWhatIsStray) {
     EXPECT_FALSE(kernel.vip("192.0.2.99"));
 }
 
+TEST(Vips, TheAddressOfAnotherProxysServiceIsPassedOn) {
+    Kernel kernel(capacity);
+    ServicePlan foreign;
+    foreign.service = {.name_space = "ns", .name = "mesh"};
+    foreign.state = ServiceState::other_proxy;
+    foreign.cluster_ips = {address("10.96.0.9")};
+    MapChanges changes;
+    kernel.layout().update(foreign, changes);
+    kernel.apply(changes);
+    EXPECT_EQ(kernel.vip("10.96.0.9"), abi::VIP_OF_NODE);
+    kernel.update(plan_of("mesh", {"10.0.0.1"}, "10.96.0.9"));
+    EXPECT_EQ(kernel.vip("10.96.0.9"), abi::VIP_CLOSED_OUTSIDE) << "ours from now on";
+    changes = {};
+    kernel.layout().update(foreign, changes);
+    kernel.layout().update(gone("mesh"), changes);
+    kernel.apply(changes);
+    EXPECT_FALSE(kernel.vip("10.96.0.9"));
+}
+
 TEST(SourceRanges, FollowThePlan) {
     Kernel kernel(capacity);
     kernel.update(restricted({"10.0.0.0/8", "203.0.113.0/24"}));
