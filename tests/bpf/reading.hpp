@@ -40,7 +40,7 @@ Message read_icmp(std::span<const std::uint8_t> frame);
 Tuple quoted_tuple(const Message& message);
 
 // Recomputes every checksum from scratch: IPv4 header, TCP, UDP, SCTP, ICMP, ICMPv6; within ICMP errors those of the
-// quoted packet too, of its transport header where it is quoted whole.
+// quoted packet too, of its transport header (but for SCTP) where it is quoted whole.
 ::testing::AssertionResult checksums_right(std::span<const std::uint8_t> frame);
 
 // The same packet travelling back: addresses and ports exchanged, both Ethernet addresses too. Checksums stay right,
