@@ -12,9 +12,10 @@
 #define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
 
 /*
- * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer header
- * is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the header on
- * again makes the kernel count it again. On a device that really has none, what is found there is no such header.
+ * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer
+ * header is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the
+ * header on again makes the kernel count it again. On a device that really has none, what is found there is no such
+ * header.
  */
 __noinline int restore_ethernet(struct __sk_buff *skb)
 {
