@@ -57,6 +57,8 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
         return VERDICT_DROP_TABLE;
     __builtin_memset(flow, 0, sizeof(*flow));
     tuple_of(p, family, &flow->from);
+    if (has_mapped_address(family, &flow->from))
+        return VERDICT_PASS_NO_FRONTEND;
     __u64 hash = tuple_hash(&flow->from);
     int verdict = backend_choose(&flow->from, scope, hash, &flow->choice);
     if (verdict != UNDECIDED)
@@ -79,7 +81,8 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     return verdict;
 }
 
-/* Global: see next_hop_find. The verifier knows nothing of the arguments then, so the family becomes a constant here. */
+/* Global: see next_hop_find. The verifier knows nothing of the arguments then, so the family becomes a constant here.
+ */
 __noinline int new_flow(context *ctx, struct packet *p, __u32 family, __u32 scope)
 {
     if (!p)
@@ -148,7 +151,7 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
 /* An ICMP error about a packet of a flow takes the flow's way. */
 static __always_inline int process_icmp_error(context *ctx, struct packet *p, __u8 family, enum hook hook)
 {
-    struct quotation quoted = { 0 };
+    struct quotation quoted = {0};
     struct flow *f = NULL;
     int verdict = icmp_flow(ctx, p, family, &quoted, &f);
 
@@ -171,6 +174,8 @@ static __always_inline int vip_answers(context *ctx, const struct packet *p, __u
     struct flow6_key tuple;
 
     tuple_of(p, family, &tuple);
+    if (has_mapped_address(family, &tuple))
+        return otherwise;
     struct vip *vip = bpf_map_lookup_elem(&vips, &tuple.destination);
     if (!vip)
         return in_service_range(&tuple.destination) ? VERDICT_DROP_SERVICE_RANGE : otherwise;
@@ -198,7 +203,8 @@ static __always_inline int process_special_of_family(context *ctx, struct packet
             return UNDECIDED;
     } else if (p->kind == PACKET_ICMP) {
         verdict = process_icmp_error(ctx, p, family, hook);
-        if (verdict != VERDICT_PASS_PROTOCOL && verdict != VERDICT_PASS_NO_FRONTEND)
+        /* Up to there it is nobody's: an error about nothing known, or one that cannot be read. */
+        if (verdict == UNDECIDED || verdict > VERDICT_PASS_NO_FRONTEND)
             return verdict;
     }
     return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);

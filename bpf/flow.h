@@ -11,7 +11,7 @@
  */
 enum flow_fate {
     FLOW_STAYS,
-    FLOW_PROMOTED, /* the caller's entry is now to be found in the assured table */
+    FLOW_PROMOTED,  /* the caller's entry is now to be found in the assured table */
     FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
 };
 

@@ -10,8 +10,8 @@
 /* The including program has defined `context` and its functions: bpf/xdp_context.h or bpf/tc_context.h. */
 
 /* Linux >= 6.7; Debian 12's headers do not know them yet. */
-#define WEIR_FIB_LOOKUP_SOURCE  (1U << 4)
-#define WEIR_FIB_NO_SOURCE      9
+#define WEIR_FIB_LOOKUP_SOURCE (1U << 4)
+#define WEIR_FIB_NO_SOURCE     9
 
 enum next_hop_state {
     NEXT_HOP_READY,      /* device and addresses known */
@@ -224,7 +224,8 @@ static __always_inline int next_hop_ready(context *ctx, struct packet *p, __u8 f
     if (p->ttl <= 1)
         return VERDICT_ANSWER_TTL;
     __u32 mtu = flags >> FLOW_MTU_SHIFT;
-    if (mtu && p->end - ETH_HLEN > mtu && context_segment(ctx, p) > mtu) {
+    /* Without a neighbour nothing was cached: the MTU is still that of the way before. */
+    if (mtu && p->end - ETH_HLEN > mtu && !p->to_neighbour && context_segment(ctx, p) > mtu) {
         p->mtu = mtu;
         return VERDICT_ANSWER_TOO_BIG;
     }

@@ -43,8 +43,6 @@ enum icmp_code {
     ICMP6_PORT = 4,       /* unreachable */
 };
 
-#define ICMP_HEADER_LENGTH 8
-
 /* Where the quotation's transport header lies, and what it is. */
 struct quotation {
     __u32 l4_offset;
@@ -58,12 +56,14 @@ static __always_inline int is_icmp_error(__u8 family, __u8 type)
     return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-static __always_inline int parse_quoted_ports(void *data, void *data_end, const struct quotation *quoted,
-                                              __be16 *source_port, __be16 *destination_port)
+static __always_inline int parse_quoted_ports(void *data, void *data_end, const struct packet *p,
+                                              const struct quotation *quoted, __be16 *source_port,
+                                              __be16 *destination_port)
 {
     __be16 *ports = data + quoted->l4_offset;
 
-    if ((void *)(ports + 4) > data_end) /* RFC 792 promises eight octets */
+    /* RFC 792 promises eight octets; behind the packet's end lies what no checksum covers. */
+    if ((void *)(ports + 4) > data_end || quoted->l4_offset + 8 > p->end)
         return VERDICT_PASS_MALFORMED;
     if (quoted->protocol != IPPROTO_TCP && quoted->protocol != IPPROTO_UDP && quoted->protocol != IPPROTO_SCTP)
         return VERDICT_PASS_PROTOCOL;
@@ -87,7 +87,7 @@ static __always_inline int parse_quotation4(void *data, void *data_end, struct q
     quoted->protocol = ip->protocol;
     p->key.v4.source_be = ip->daddr;
     p->key.v4.protocol = ip->protocol;
-    return parse_quoted_ports(data, data_end, quoted, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
+    return parse_quoted_ports(data, data_end, p, quoted, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
 }
 
 static __always_inline int parse_quotation6(void *data, void *data_end, struct quotation *quoted, struct packet *p)
@@ -109,31 +109,35 @@ static __always_inline int parse_quotation6(void *data, void *data_end, struct q
     }
     __builtin_memcpy(&p->key.v6.source, &ip->daddr, sizeof(p->key.v6.source));
     p->key.v6.protocol = quoted->protocol;
-    return parse_quoted_ports(data, data_end, quoted, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
+    return parse_quoted_ports(data, data_end, p, quoted, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
 }
 
 /*
  * Rewrites the quotation's ports and, where it was quoted that far, its checksum. Answers by how much the sum of its
  * octets changes; addresses are the caller's.
  */
-static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, const struct quotation *quoted,
-                                                    const struct flow *f)
+static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, const struct packet *p,
+                                                    const struct quotation *quoted, const struct flow *f)
 {
     __be16 *ports = data + quoted->l4_offset;
-    __u16 *check = (void *)ports + (quoted->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
-                                                                     : __builtin_offsetof(struct udphdr, check));
+    __u32 check_offset = quoted->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
+                                                         : __builtin_offsetof(struct udphdr, check);
+    __u16 *check = (void *)ports + check_offset;
     __u64 sum = f->port_delta;
 
     if ((void *)(ports + 2) > data_end)
         return 0;
     ports[0] = f->destination_port_be;
     ports[1] = f->source_port_be;
-    if (quoted->protocol == IPPROTO_SCTP || (void *)(check + 1) > data_end)
+    if (quoted->protocol == IPPROTO_SCTP || (void *)(check + 1) > data_end ||
+        quoted->l4_offset + check_offset + sizeof(*check) > p->end)
         return sum; /* SCTP's checksum cannot be right: the packet is not quoted whole */
     if (quoted->protocol == IPPROTO_UDP && !*check)
         return sum;
     __u16 before = *check;
     *check = csum_apply(before, (__u32)f->address_delta + f->port_delta);
+    if (quoted->protocol == IPPROTO_UDP && !*check)
+        *check = 0xffff;
     return sum + (__u16)~before + *check;
 }
 
@@ -168,12 +172,12 @@ static __always_inline int translate_error4(void *data, void *data_end, const st
     inner->saddr = f4->destination_be;
     inner->daddr = f4->source_be;
     inner->check = csum_apply(inner->check, f->address_delta);
-    sum = translate_quoted_ports(data, data_end, quoted, f);
+    sum = translate_quoted_ports(data, data_end, p, quoted, f);
     message->icmp.checksum = csum_apply(message->icmp.checksum, csum_fold(sum));
     return UNDECIDED;
 }
 
-static __always_inline int translate_error6(void *data, void *data_end, const struct quotation *quoted,
+static __always_inline int translate_error6(context *ctx, void *data, void *data_end, const struct quotation *quoted,
                                             const struct packet *p, const struct flow *f, int forwarded)
 {
     const struct flow6 *f6 = (const struct flow6 *)f;
@@ -197,8 +201,10 @@ static __always_inline int translate_error6(void *data, void *data_end, const st
         outer->hop_limit = p->ttl - 1;
     __builtin_memcpy(&inner->saddr, &f6->destination, sizeof(inner->saddr));
     __builtin_memcpy(&inner->daddr, &f6->source, sizeof(inner->daddr));
-    sum += translate_quoted_ports(data, data_end, quoted, f);
+    sum += translate_quoted_ports(data, data_end, p, quoted, f);
     message->icmp.checksum = csum_apply(message->icmp.checksum, csum_fold(sum));
+    if (forwarded)
+        context_sum_changed(ctx, 0, 1);
     return UNDECIDED;
 }
 
@@ -242,7 +248,7 @@ static __always_inline int icmp_translate(context *ctx, const struct packet *p, 
         ethernet_forward(eth, p, f);
     if (family == FAMILY_IPV4)
         return translate_error4(data, data_end, quoted, p, f, forwarded);
-    return translate_error6(data, data_end, quoted, p, f, forwarded);
+    return translate_error6(ctx, data, data_end, quoted, p, f, forwarded);
 }
 
 #endif

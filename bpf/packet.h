@@ -84,8 +84,22 @@ static __always_inline void tuple_of(const struct packet *p, __u8 family, struct
 
 static __always_inline int same_address(const struct address *a, const struct address *b)
 {
-    return !((a->words_be[0] ^ b->words_be[0]) | (a->words_be[1] ^ b->words_be[1]) |
-             (a->words_be[2] ^ b->words_be[2]) | (a->words_be[3] ^ b->words_be[3]));
+    return !((a->words_be[0] ^ b->words_be[0]) | (a->words_be[1] ^ b->words_be[1]) | (a->words_be[2] ^ b->words_be[2]) |
+             (a->words_be[3] ^ b->words_be[3]));
+}
+
+static __always_inline int is_mapped(const struct address *a)
+{
+    return !(a->words_be[0] | a->words_be[1] | (a->words_be[2] ^ bpf_htonl(0xffff)));
+}
+
+/*
+ * An IPv6 packet with IPv4 addresses in it: in the one form that tables have for both families it would reach IPv4
+ * frontends, past what guards them. The host stack drops it (draft-itojun-v6ops-v4mapped-harmful).
+ */
+static __always_inline int has_mapped_address(__u8 family, const struct flow6_key *tuple)
+{
+    return family == FAMILY_IPV6 && (is_mapped(&tuple->source) || is_mapped(&tuple->destination));
 }
 
 static __always_inline int is_unset(const struct address *a)

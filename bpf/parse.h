@@ -22,10 +22,11 @@
 #define IPV6_EXTENSIONS_MAX 6
 
 #define SCTP_HEADER_LENGTH 12
+#define ICMP_HEADER_LENGTH 8
 
 /*
- * Where the packet ends by its own account, as an offset into the frame. 0: its length and the frame do not go together.
- * GSO packets may be larger than 16 bits can say (BIG TCP writes 0); nobody else may leave the length out.
+ * Where the packet ends by its own account, as an offset into the frame. 0: its length and the frame do not go
+ * together. GSO packets may be larger than 16 bits can say (BIG TCP writes 0); nobody else may leave the length out.
  */
 static __always_inline __u32 packet_end(context *ctx, struct packet *p, __u32 said, __u32 not_said)
 {
@@ -58,6 +59,8 @@ static __always_inline int parse_ports(void *data, void *data_end, struct packet
     } else {
         int icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
         p->kind = icmp && p->kind == PACKET_WHOLE ? PACKET_ICMP : PACKET_OTHER;
+        if (icmp && (l4 + ICMP_HEADER_LENGTH > data_end || p->l4_offset + ICMP_HEADER_LENGTH > p->end))
+            return VERDICT_PASS_MALFORMED;
         *source_port = *destination_port = 0;
         return UNDECIDED;
     }

@@ -107,6 +107,16 @@ static __always_inline int write_ip_header(void *data, void *data_end, __u8 fami
     return 0;
 }
 
+/*
+ * In place of a packet that has options or extension headers in front there is none: they would have to go, and with
+ * them the place that an skb's checksum is to be filled in at. An ICMP error does as well.
+ */
+static __always_inline int rst_fits(const struct packet *p, __u8 family)
+{
+    return p->kind == PACKET_WHOLE && p->protocol == IPPROTO_TCP &&
+           p->l4_offset == ETH_HLEN + (family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
+}
+
 /* RFC 9293, 3.5.2: a RST takes its number from the ACK, or else acknowledges what came. */
 static __always_inline int answer_rst(context *ctx, const struct packet *p, __u8 family, const struct flow6_key *tuple)
 {
@@ -115,8 +125,7 @@ static __always_inline int answer_rst(context *ctx, const struct packet *p, __u8
     struct tcphdr *tcp = data + l4_offset;
     struct ethhdr *eth = data, from;
 
-    /* Options in front would have to go, and with them the place that an skb's checksum is to be filled in at. */
-    if (l4_offset_of(p) != l4_offset || (void *)(tcp + 1) > data_end)
+    if ((void *)(tcp + 1) > data_end || tcp->doff * 4 > p->end - l4_offset)
         return -1;
     __u32 consumed = p->end - l4_offset - tcp->doff * 4;
     consumed += !!(p->tcp_flags & TCP_SYN) + !!(p->tcp_flags & TCP_FIN);
@@ -161,7 +170,7 @@ struct icmp_error {
 
 static __always_inline struct icmp_error error_of(enum verdict verdict, __u8 family, __u32 mtu)
 {
-    struct icmp_error error = { 0 };
+    struct icmp_error error = {0};
     int v4 = family == FAMILY_IPV4;
 
     if (verdict == VERDICT_ANSWER_TOO_BIG) {
@@ -235,7 +244,7 @@ static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u
         sum += *word;
     }
     if (pending)
-        sum += (__u16)~(pending & 0xffff);
+        sum += (__u16) ~(pending & 0xffff);
     if (family == FAMILY_IPV6)
         sum += pseudo_header_sum(tuple, protocol, ICMP_HEADER_LENGTH + words * 4);
     icmp->checksum = ~csum_fold(sum);
@@ -275,11 +284,14 @@ static __always_inline int answer_echo(context *ctx, const struct packet *p, __u
     return 0;
 }
 
-/* RFC 1122, 3.2.2: nobody answers to a source that is no single host. */
-static __always_inline int may_be_answered(const struct flow6_key *tuple, __u8 family)
+/* RFC 1122, 3.2.2: nobody answers to a source that is no single host, nor what came to all the link. */
+static __always_inline int may_be_answered(context *ctx, const struct flow6_key *tuple, __u8 family)
 {
     const __u8 *source = tuple->source.bytes;
+    const __u8 *mac = context_data(ctx);
 
+    if ((void *)(mac + ETH_ALEN) > context_data_end(ctx) || mac[0] & 1)
+        return 0;
     if (family == FAMILY_IPV4)
         return source[12] != 0 && source[12] != 127 && source[12] < 224;
     return source[0] != 0xff && (tuple->source.words_be[0] | tuple->source.words_be[1] | tuple->source.words_be[2]);
@@ -291,7 +303,7 @@ static __always_inline int answer_of_family(context *ctx, struct packet *p, __u8
     int failed;
 
     tuple_of(p, family, &tuple);
-    if (!may_be_answered(&tuple, family) || p->kind == PACKET_LATER_FRAGMENT || p->kind == PACKET_OTHER)
+    if (!may_be_answered(ctx, &tuple, family) || p->kind == PACKET_LATER_FRAGMENT || p->kind == PACKET_OTHER)
         return VERDICT_DROP_NO_ANSWER;
     if (!budget_allows())
         return VERDICT_DROP_ANSWER_LIMIT;
@@ -299,10 +311,14 @@ static __always_inline int answer_of_family(context *ctx, struct packet *p, __u8
         failed = answer_echo(ctx, p, family);
     } else if (p->kind == PACKET_ICMP) {
         return VERDICT_DROP_NO_ANSWER; /* an error about an error */
-    } else if (verdict >= VERDICT_ANSWER_TOO_BIG || p->protocol != IPPROTO_TCP) {
+    } else if (verdict >= VERDICT_ANSWER_TOO_BIG) {
         failed = answer_icmp(ctx, p, family, &tuple, verdict);
+    } else if (p->tcp_flags & TCP_RST) {
+        return VERDICT_DROP_NO_ANSWER;
+    } else if (rst_fits(p, family)) {
+        failed = answer_rst(ctx, p, family, &tuple);
     } else {
-        failed = p->tcp_flags & TCP_RST || p->kind != PACKET_WHOLE || answer_rst(ctx, p, family, &tuple);
+        failed = answer_icmp(ctx, p, family, &tuple, verdict);
     }
     return failed ? VERDICT_DROP_NO_ANSWER : verdict;
 }

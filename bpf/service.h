@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which backend? Frontend lookup, scope, source ranges, affinity, slot choice: once per flow, one form for both families. */
+/* Which backend? Frontend lookup, scope, source ranges, affinity, slot choice: once per flow, one form for both
+ * families. */
 #ifndef WEIR_SERVICE_H
 #define WEIR_SERVICE_H
 
@@ -88,7 +89,7 @@ static __always_inline int source_admitted(const struct frontend *fe, const stru
 static __always_inline struct backend *backend_of_client(const struct frontend *fe, __u8 members,
                                                          const struct address *client, __u32 *id)
 {
-    struct affinity_key key = { .client = *client, .service_id = fe->service_id };
+    struct affinity_key key = {.client = *client, .service_id = fe->service_id};
     struct affinity *last = bpf_map_lookup_elem(&affinity, &key);
 
     if (!last || now_ticks() - last->last_new > fe->affinity_ticks)
@@ -105,8 +106,8 @@ static __always_inline void backend_remember(const struct choice *choice, const 
 {
     if (!choice->affinity_service)
         return;
-    struct affinity_key key = { .client = *client, .service_id = choice->affinity_service };
-    struct affinity now = { .backend_id = choice->backend_id, .last_new = now_ticks() };
+    struct affinity_key key = {.client = *client, .service_id = choice->affinity_service};
+    struct affinity now = {.backend_id = choice->backend_id, .last_new = now_ticks()};
     bpf_map_update_elem(&affinity, &key, &now, BPF_ANY);
 }
 
@@ -124,8 +125,8 @@ static __always_inline struct backend *backend_of_slot(const struct slot_range *
 }
 
 /*
- * Which frontend is meant, does it want this packet, and which backend gets it? Answers UNDECIDED with choice filled in.
- * Global: the verifier looks at it once, and its stack does not add to that of the steps behind it.
+ * Which frontend is meant, does it want this packet, and which backend gets it? Answers UNDECIDED with choice filled
+ * in. Global: the verifier looks at it once, and its stack does not add to that of the steps behind it.
  */
 __noinline int backend_choose(const struct flow6_key *tuple, __u32 scope, __u64 hash, struct choice *choice)
 {

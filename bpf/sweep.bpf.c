@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The flow-table sweeper: walks the tables in the kernel and deletes what has expired, what is closed, and UDP flows
- * whose backend is gone. A flow lives as long as its younger direction.
+ * The flow-table sweeper: walks the tables in the kernel and deletes what has expired, what is closed, and UDP and SCTP
+ * flows whose backend is gone. A flow lives as long as its younger direction.
  */
 #include <linux/bpf.h>
 
@@ -31,7 +31,7 @@ static __always_inline __u64 *reason_to_delete(__u8 family, __u8 protocol, const
     __u32 timeout = timeout_of(protocol, f);
 
     flow_peer_tuple(family, protocol, f, peer);
-    if (protocol == IPPROTO_UDP) {
+    if (protocol != IPPROTO_TCP) {
         __u32 id = f->backend_id;
         struct backend *backend = bpf_map_lookup_elem(&backends, &id);
         if (!backend || !(backend->flags & BACKEND_IN_USE))

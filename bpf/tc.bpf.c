@@ -12,9 +12,10 @@
 #define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
 
 /*
- * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer header
- * is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the header on
- * again makes the kernel count it again. On a device that really has none, what is found there is no such header.
+ * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer
+ * header is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the
+ * header on again makes the kernel count it again. On a device that really has none, what is found there is no such
+ * header.
  */
 __noinline int restore_ethernet(struct __sk_buff *skb)
 {
@@ -35,7 +36,8 @@ static __always_inline int lacks_ethernet(const struct __sk_buff *skb)
 
 static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 {
-    struct packet p;
+    /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
+    struct packet p = {0};
 
     /* A tag taken off by the device: the packet belongs to the VLAN device above, which has hooks of its own. */
     if (skb->vlan_present)
@@ -47,7 +49,6 @@ static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 
     p.length = skb->len;
     p.segments = skb->gso_segs > 1 ? skb->gso_segs : 1;
-    p.to_neighbour = 0;
     enum verdict verdict = count_verdict(&p, process_frame(skb, &p, hook));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
         return p.to_neighbour ? bpf_redirect_neigh(p.out_ifindex, NULL, 0, 0) : bpf_redirect(p.out_ifindex, 0);

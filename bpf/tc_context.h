@@ -9,6 +9,9 @@
 typedef struct __sk_buff context;
 #define CONTEXT_HAS_SKB 1
 
+/* In place of a size: an skb's fragments are its segments (<linux/skbuff.h>). */
+#define GSO_BY_FRAGS 0xffff
+
 static __always_inline void *context_data(const context *ctx)
 {
     return (void *)(long)ctx->data;
@@ -38,10 +41,10 @@ static __always_inline int context_reshape(context *ctx, __u32 keep, __u32 front
 }
 
 /*
- * pseudo, rest: sums over the pseudo-header and over the message with a checksum field of 0. Where the device is to fill
- * the checksum in (CHECKSUM_PARTIAL), the field has to hold the pseudo-header's sum. A program cannot ask for that state,
- * but the helper knows it: it then leaves a field alone that is no part of the pseudo-header. What it makes of the
- * field otherwise is ~(difference - pseudo).
+ * pseudo, rest: sums over the pseudo-header and over the message with a checksum field of 0. Where the device is to
+ * fill the checksum in (CHECKSUM_PARTIAL), the field has to hold the pseudo-header's sum. A program cannot ask for that
+ * state, but the helper knows it: it then leaves a field alone that is no part of the pseudo-header. What it makes of
+ * the field otherwise is ~(difference - pseudo).
  */
 static __always_inline int context_write_checksum(context *ctx, __u32 offset, __u16 pseudo, __u16 rest)
 {
@@ -57,12 +60,12 @@ static __always_inline int context_write_checksum(context *ctx, __u32 offset, __
 static __always_inline __u32 context_checksum_pending(context *ctx, const struct packet *p)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
-                                                              : __builtin_offsetof(struct udphdr, check));
+                                                                 : __builtin_offsetof(struct udphdr, check));
     __u16 before = 0, after = 0;
 
     if ((p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) ||
-        bpf_skb_load_bytes(ctx, offset, &before, sizeof(before)) ||
-        bpf_l4_csum_replace(ctx, offset, 0, 1, 0) || bpf_skb_load_bytes(ctx, offset, &after, sizeof(after)))
+        bpf_skb_load_bytes(ctx, offset, &before, sizeof(before)) || bpf_l4_csum_replace(ctx, offset, 0, 1, 0) ||
+        bpf_skb_load_bytes(ctx, offset, &after, sizeof(after)))
         return 0;
     if (after == before)
         return 1 << 16 | before;
@@ -78,11 +81,24 @@ static __always_inline __u32 context_segment(const context *ctx, const struct pa
 
     if (!ctx->gso_size)
         return p->end - ETH_HLEN;
+    if (ctx->gso_size == GSO_BY_FRAGS)
+        return 0; /* SCTP: segments as its sender cut them, by the path's MTU */
     if (p->protocol != IPPROTO_TCP)
         return p->l4_offset - ETH_HLEN + sizeof(struct udphdr) + ctx->gso_size;
     if ((void *)(tcp + 1) > context_data_end(ctx))
         return 0;
     return p->l4_offset - ETH_HLEN + tcp->doff * 4 + ctx->gso_size;
+}
+
+/*
+ * The sum over an IPv6 packet has changed by this much, and by a hop limit lowered: what the device summed
+ * (CHECKSUM_COMPLETE) has to follow. Both calls fail, harmlessly, for other skbs. IPv4 headers make up for themselves.
+ */
+static __always_inline void context_sum_changed(context *ctx, __u16 delta, int hop_limit_lowered)
+{
+    bpf_csum_update(ctx, delta);
+    if (hop_limit_lowered)
+        bpf_csum_update(ctx, (__u16)~bpf_htons(1));
 }
 
 /*
@@ -94,7 +110,7 @@ static __always_inline int context_l4_checksum(context *ctx, const struct packet
                                                int forwarded)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
-                                                              : __builtin_offsetof(struct udphdr, check));
+                                                                 : __builtin_offsetof(struct udphdr, check));
     __u64 flags = p->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
     __u16 address_delta = f->address_delta;
     __u16 port_delta = f->port_delta;
@@ -106,12 +122,9 @@ static __always_inline int context_l4_checksum(context *ctx, const struct packet
         /*
          * With CHECKSUM_COMPLETE the helper takes the delta out of skb->csum, as IPv4 needs it, where the header's own
          * checksum absorbs the addresses. IPv6 has none: the addresses and the L4 checksum cancel out, so the delta
-         * goes back (BPF_F_IPV6 says so to the helper only since Linux 6.16). The hop limit's change is in no checksum
-         * at all. Both calls fail, harmlessly, for other skbs.
+         * goes back (BPF_F_IPV6 says so to the helper only since Linux 6.16).
          */
-        bpf_csum_update(ctx, address_delta);
-        if (forwarded)
-            bpf_csum_update(ctx, (__u16)~bpf_htons(1));
+        context_sum_changed(ctx, address_delta, forwarded);
     }
     return UNDECIDED;
 }

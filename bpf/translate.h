@@ -21,11 +21,14 @@ static __always_inline int sctp_ports(context *ctx, const struct packet *p, cons
 
     if ((void *)(check + 1) > context_data_end(ctx))
         return VERDICT_PASS_MALFORMED;
-    __u32 old = *ports;
-    ((__be16 *)sctp)[0] = f->source_port_be;
-    ((__be16 *)sctp)[1] = f->destination_port_be;
-    if (old != *ports)
-        *check ^= sctp_checksum_change(old ^ *ports, p->end - p->l4_offset);
+    __u32 change = *ports ^ (f->source_port_be | (__u32)f->destination_port_be << 16);
+    if (!change)
+        return UNDECIDED;
+    /* The checksum is over the whole datagram, and how long that is a first fragment does not say. */
+    if (p->kind != PACKET_WHOLE)
+        return VERDICT_DROP_VIP_PROTOCOL;
+    *ports ^= change;
+    *check ^= sctp_checksum_change(change, p->end - p->l4_offset);
     return UNDECIDED;
 }
 
@@ -51,6 +54,11 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
 
     if (has_ports && (void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;
+    if (has_ports && p->protocol == IPPROTO_SCTP) {
+        int verdict = sctp_ports(ctx, p, f);
+        if (verdict != UNDECIDED)
+            return verdict;
+    }
     if (family == FAMILY_IPV4) {
         const struct flow4 *f4 = (const struct flow4 *)f;
         struct iphdr *ip = data + ETH_HLEN;
@@ -73,10 +81,11 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
     }
     if (forwarded)
         ethernet_forward(eth, p, f);
-    if (!has_ports)
+    if (!has_ports || p->protocol == IPPROTO_SCTP) {
+        if (family == FAMILY_IPV6)
+            context_sum_changed(ctx, f->address_delta, forwarded);
         return UNDECIDED;
-    if (p->protocol == IPPROTO_SCTP)
-        return sctp_ports(ctx, p, f);
+    }
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;
     return context_l4_checksum(ctx, p, family, f, forwarded);

@@ -8,11 +8,11 @@
 SEC("xdp.frags")
 int weir_xdp(struct xdp_md *ctx)
 {
-    struct packet p;
+    /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
+    struct packet p = {0};
 
     p.length = ctx->data_end - ctx->data;
     p.segments = 1;
-    p.to_neighbour = 0;
     enum verdict verdict = count_verdict(&p, process_frame(ctx, &p, HOOK_XDP));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
         return p.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(p.out_ifindex, 0);

@@ -60,11 +60,15 @@ static __always_inline __u32 context_segment(context *ctx, const struct packet *
     return p->end - ETH_HLEN;
 }
 
+static __always_inline void context_sum_changed(context *ctx, __u16 delta, int hop_limit_lowered)
+{
+}
+
 static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
                                                int forwarded)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
-                                                              : __builtin_offsetof(struct udphdr, check));
+                                                                 : __builtin_offsetof(struct udphdr, check));
     __u16 *check = context_data(ctx) + offset;
 
     if ((void *)(check + 1) > context_data_end(ctx))

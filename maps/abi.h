@@ -339,7 +339,7 @@ enum verdict {
     VERDICT_DROP_CLOSED_FRONTEND,
     VERDICT_DROP_SOURCE_RANGE,  /* the source is in none of loadBalancerSourceRanges */
     VERDICT_DROP_SERVICE_RANGE, /* an address of the service CIDR that no Service has */
-    VERDICT_DROP_VIP_PROTOCOL,  /* a VIP has TCP, UDP, SCTP and ping */
+    VERDICT_DROP_VIP_PROTOCOL,  /* a VIP has TCP, UDP, SCTP and ping; and no SCTP in fragments whose ports change */
     VERDICT_DROP_STRAY_RST,     /* a RST to a frontend that belongs to no flow creates none */
     VERDICT_DROP_NO_ROUTE,
     VERDICT_DROP_NO_SNAT_ADDRESS,
@@ -384,7 +384,7 @@ struct sweep_result {
     __u64 visited;
     __u64 expired;
     __u64 closed;
-    __u64 orphaned; /* UDP flows whose backend is gone */
+    __u64 orphaned; /* UDP and SCTP flows whose backend is gone */
 };
 
 #ifdef __cplusplus

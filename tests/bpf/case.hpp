@@ -55,6 +55,19 @@ inline std::vector<Case> each_hook() {
     return cases;
 }
 
+// Families and hooks for one protocol.
+inline std::vector<Case> each_hook_of(std::uint8_t protocol) {
+    std::vector<Case> cases;
+    for (Hook hook : {Hook::Xdp, Hook::UplinkIngress})
+        for (int family : {4, 6}) cases.push_back({family, protocol, hook});
+    return cases;
+}
+
+inline std::vector<Case> operator+(std::vector<Case> cases, const std::vector<Case>& others) {
+    cases.insert(cases.end(), others.begin(), others.end());
+    return cases;
+}
+
 // Those of the cases that a test is about.
 template <class Predicate>
 std::vector<Case> only(std::vector<Case> cases, Predicate wanted) {
@@ -81,7 +94,8 @@ inline bool is_v6(const Case& c) {
 }
 
 inline std::string to_string(const Case& c) {
-    return "IPv" + std::to_string(c.family) + (c.protocol == IPPROTO_TCP ? "_Tcp_" : "_Udp_") + to_string(c.hook);
+    const char* protocol = c.protocol == IPPROTO_TCP ? "_Tcp_" : c.protocol == IPPROTO_SCTP ? "_Sctp_" : "_Udp_";
+    return "IPv" + std::to_string(c.family) + protocol + to_string(c.hook);
 }
 
 inline void PrintTo(const Case& c, std::ostream* out) {

@@ -11,13 +11,16 @@
 #include <ctime>
 #include <stdexcept>
 
-#include "maps/verdict.hpp"
 #include "loader/datapath/skeletons.hpp"
 #include "maps/pins.hpp"
+#include "maps/verdict.hpp"
 
 namespace weir::test {
 
 namespace {
+
+constexpr std::uint32_t test_checksum_complete = 1
+                                                 << 2;  // BPF_F_TEST_SKB_CHECKSUM_COMPLETE, not in Debian 12's headers
 
 template <class T>
 struct Destroy {
@@ -130,28 +133,40 @@ int Datapath::program(Hook hook) {
     return bpf_program__fd(wanted());
 }
 
-Outcome Datapath::run_uncounted(Hook hook, const Frame& frame, int ifindex) {
+bool Datapath::can_run_complete() {
+    Frame frame(64);
+    __sk_buff skb{};
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(),
+                .data_size_in = static_cast<std::uint32_t>(frame.size()), .ctx_in = &skb, .ctx_size_in = sizeof(skb),
+                .flags = test_checksum_complete);
+    return bpf_prog_test_run_opts(program(Hook::UplinkIngress), &options) == 0;
+}
+
+Outcome Datapath::run_uncounted(Hook hook, const Frame& frame, int ifindex, Gso gso) {
     Outcome outcome;
     outcome.frame.resize(frame.size() + 256);
     xdp_md xdp{};
     __sk_buff skb{};
     xdp.data_end = static_cast<std::uint32_t>(frame.size());
     xdp.ingress_ifindex = skb.ifindex = static_cast<std::uint32_t>(ifindex);
+    skb.gso_size = gso.size;
+    skb.gso_segs = gso.segments;
     bool is_xdp = hook == Hook::Xdp;
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = outcome.frame.data(),
                 .data_size_in = static_cast<std::uint32_t>(frame.size()),
                 .data_size_out = static_cast<std::uint32_t>(outcome.frame.size()),
                 .ctx_in = is_xdp ? static_cast<void*>(&xdp) : &skb,
-                .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(xdp) : sizeof(skb)));
+                .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(xdp) : sizeof(skb)),
+                .flags = settings_.checksum_complete && !is_xdp ? test_checksum_complete : 0);
     if (bpf_prog_test_run_opts(program(hook), &options)) fail("BPF_PROG_TEST_RUN");
     outcome.frame.resize(options.data_size_out);
     outcome.action = static_cast<int>(options.retval);
     return outcome;
 }
 
-Outcome Datapath::run(Hook hook, const Frame& frame, int ifindex) {
+Outcome Datapath::run(Hook hook, const Frame& frame, int ifindex, Gso gso) {
     VerdictCounts before = verdicts();
-    Outcome outcome = run_uncounted(hook, frame, ifindex);
+    Outcome outcome = run_uncounted(hook, frame, ifindex, gso);
     VerdictCounts after = verdicts();
     int counted = 0;
     for (std::size_t i = 0; i < after.size(); ++i) {
@@ -159,7 +174,7 @@ Outcome Datapath::run(Hook hook, const Frame& frame, int ifindex) {
         if (!packets) continue;
         outcome.verdict = static_cast<abi::verdict>(i);
         ++counted;
-        EXPECT_EQ(packets, 1u) << to_string(outcome.verdict);
+        EXPECT_EQ(packets, std::max(gso.segments, 1u)) << to_string(outcome.verdict);
         EXPECT_EQ(after[i].octets - before[i].octets, frame.size()) << to_string(outcome.verdict);
     }
     EXPECT_EQ(counted, 1) << "a packet has one verdict";

@@ -59,8 +59,15 @@ struct Settings {
                                 .timeout_udp = ticks(120),
                                 .fib_source = 0};
     std::uint32_t assured = 8192, unassured = 8192;
+    // The device has summed every skb (CHECKSUM_COMPLETE); the kernel then fails a run that leaves the sum wrong.
+    bool checksum_complete = false;
     // Flow tables that refuse instead of evicting: the only way to see the kernel say no.
     bool tables_refuse = false;
+};
+
+// What makes an skb stand for several packets on the wire.
+struct Gso {
+    std::uint32_t size = 0, segments = 0;
 };
 
 using VerdictCounts = std::array<abi::verdict_count, abi::VERDICT_COUNT>;
@@ -73,9 +80,11 @@ public:
     ~Datapath();
 
     // Runs one packet; fails the test unless exactly one verdict counted exactly this packet.
-    Outcome run(Hook hook, const Frame& frame, int ifindex);
+    Outcome run(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
     // The same without looking at the counters.
-    Outcome run_uncounted(Hook hook, const Frame& frame, int ifindex);
+    Outcome run_uncounted(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
+    // Whether the kernel's test runs know CHECKSUM_COMPLETE (Linux >= 6.16).
+    bool can_run_complete();
     // The kernel's test runs take no skb that ends within the IP header, and no frame without an Ethernet header.
     static std::size_t shortest_frame(Hook hook, const Frame& frame);
     abi::sweep_result sweep();

@@ -179,6 +179,7 @@ INSTANTIATE_TEST_SUITE_P(, Forward, testing::ValuesIn(each_hook()), case_name);
 class ForwardXdp : public Forward {};
 
 TEST_P(ForwardXdp, JumboFramesInSeveralBuffers) {
+    DeviceMtu jumbo("uplink", 9000);
     world.service().backends({remote}).frontend(frontend);
     Frame sent = world.packet(client, frontend, ack).payload(8000).frame();
     Outcome out = world.arrive(sent);

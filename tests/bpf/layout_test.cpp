@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "maps/abi.h"
 #include "loader/datapath/skeletons.hpp"
+#include "maps/abi.h"
 
 namespace weir::test {
 namespace {
@@ -44,7 +44,16 @@ const std::map<std::string, Layout>& ours() {
         {"frontend",
          {sizeof(abi::frontend),
           {FIELD(frontend, cluster), FIELD(frontend, external), FIELD(frontend, service_id), FIELD(frontend, kind),
-           FIELD(frontend, cluster_action), FIELD(frontend, external_action), FIELD(frontend, pad)}}},
+           FIELD(frontend, cluster_action), FIELD(frontend, external_action), FIELD(frontend, flags),
+           FIELD(frontend, affinity_ticks), FIELD(frontend, cluster_members), FIELD(frontend, external_members),
+           FIELD(frontend, pad)}}},
+        {"vip", {sizeof(abi::vip), {FIELD(vip, flags)}}},
+        {"source_range_key",
+         {sizeof(abi::source_range_key),
+          {FIELD(source_range_key, prefix_length), FIELD(source_range_key, service_id_be),
+           FIELD(source_range_key, address)}}},
+        {"affinity_key", {sizeof(abi::affinity_key), {FIELD(affinity_key, client), FIELD(affinity_key, service_id)}}},
+        {"affinity", {sizeof(abi::affinity), {FIELD(affinity, backend_id), FIELD(affinity, last_new)}}},
         {"slot_line", {sizeof(abi::slot_line), {FIELD(slot_line, backend_id)}}},
         {"backend",
          {sizeof(abi::backend),
@@ -68,14 +77,35 @@ const std::map<std::string, Layout>& ours() {
         {"flow4", {sizeof(abi::flow4), {FIELD(flow4, flow), FIELD(flow4, source_be), FIELD(flow4, destination_be)}}},
         {"flow6", {sizeof(abi::flow6), {FIELD(flow6, flow), FIELD(flow6, source), FIELD(flow6, destination)}}},
         {"device", {sizeof(abi::device), {FIELD(device, source4_be), FIELD(device, flags), FIELD(device, source6)}}},
-        {"runtime", {sizeof(abi::runtime), {FIELD(runtime, abi_version), FIELD(runtime, route_generation)}}},
+        {"fragment_key",
+         {sizeof(abi::fragment_key),
+          {FIELD(fragment_key, source), FIELD(fragment_key, destination), FIELD(fragment_key, id_be),
+           FIELD(fragment_key, protocol), FIELD(fragment_key, pad)}}},
+        {"fragment",
+         {sizeof(abi::fragment),
+          {FIELD(fragment, source_port_be), FIELD(fragment, destination_port_be), FIELD(fragment, protocol),
+           FIELD(fragment, pad)}}},
+        {"socket_peer_key",
+         {sizeof(abi::socket_peer_key),
+          {FIELD(socket_peer_key, cookie), FIELD(socket_peer_key, backend), FIELD(socket_peer_key, backend_port_be),
+           FIELD(socket_peer_key, protocol), FIELD(socket_peer_key, pad)}}},
+        {"socket_peer",
+         {sizeof(abi::socket_peer),
+          {FIELD(socket_peer, frontend), FIELD(socket_peer, frontend_port_be), FIELD(socket_peer, pad),
+           FIELD(socket_peer, backend_id)}}},
+        {"runtime",
+         {sizeof(abi::runtime),
+          {FIELD(runtime, abi_version), FIELD(runtime, route_generation), FIELD(runtime, node4_be), FIELD(runtime, pad),
+           FIELD(runtime, node6)}}},
         {"verdict_count", {sizeof(abi::verdict_count), {FIELD(verdict_count, packets), FIELD(verdict_count, octets)}}},
         {"datapath_config",
          {sizeof(abi::datapath_config),
           {FIELD(datapath_config, seed), FIELD(datapath_config, snat_port_min), FIELD(datapath_config, snat_port_max),
            FIELD(datapath_config, timeout_unassured_tcp), FIELD(datapath_config, timeout_unassured_udp),
            FIELD(datapath_config, timeout_tcp), FIELD(datapath_config, timeout_closing),
-           FIELD(datapath_config, timeout_udp), FIELD(datapath_config, fib_source)}}},
+           FIELD(datapath_config, timeout_udp), FIELD(datapath_config, fib_source),
+           FIELD(datapath_config, service_ranges), FIELD(datapath_config, netns_cookie)}}},
+        {"address_range", {sizeof(abi::address_range), {FIELD(address_range, base), FIELD(address_range, mask)}}},
         {"sweep_result",
          {sizeof(abi::sweep_result),
           {FIELD(sweep_result, visited), FIELD(sweep_result, expired), FIELD(sweep_result, closed),
@@ -146,6 +176,11 @@ TEST(Layout, MapsHaveTheKeysAndValuesThatUserSpaceWrites) {
     Opened<tc_bpf> tc;
     const std::map<std::string, std::pair<std::size_t, std::size_t>> sizes = {
         {"frontends", {sizeof(abi::frontend_key), sizeof(abi::frontend)}},
+        {"vips", {sizeof(abi::address), sizeof(abi::vip)}},
+        {"source_ranges", {sizeof(abi::source_range_key), 4}},
+        {"affinity", {sizeof(abi::affinity_key), sizeof(abi::affinity)}},
+        {"fragments", {sizeof(abi::fragment_key), sizeof(abi::fragment)}},
+        {"socket_peers", {sizeof(abi::socket_peer_key), sizeof(abi::socket_peer)}},
         {"slots", {4, sizeof(abi::slot_line)}},
         {"backends", {4, sizeof(abi::backend)}},
         {"services", {4, sizeof(abi::service_name)}},

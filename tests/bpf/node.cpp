@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bpf/node.hpp"
 
+#include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sched.h>
@@ -11,6 +12,7 @@
 #include <cstring>
 #include <fstream>
 #include <stdexcept>
+#include <utility>
 
 namespace weir::test {
 
@@ -114,9 +116,22 @@ void Node::describe_device(Datapath& datapath, int ifindex, std::uint32_t flags,
 
 void Node::describe_devices(Datapath& datapath) {
     const Devices& devices = enter();
-    std::uint32_t flags = abi::DEVICE_UPLINK | abi::DEVICE_XDP_XMIT;
+    std::uint32_t zero = 0, flags = abi::DEVICE_UPLINK | abi::DEVICE_XDP_XMIT;
+    abi::runtime runtime;
+    if (bpf_map_lookup_elem(datapath.map("runtime"), &zero, &runtime)) throw std::runtime_error("no runtime");
+    runtime.node4_be = places(4).node.words_be[3];
+    runtime.node6 = places(6).node;
+    datapath.update("runtime", &zero, &runtime);
     describe_device(datapath, devices.uplink, flags, places(4).node, places(6).node);
     describe_device(datapath, devices.other, flags, places(4).node_other, places(6).node_other);
+}
+
+DeviceMtu::DeviceMtu(std::string device, int mtu) : device_(std::move(device)) {
+    Node::ip(fmt::format("link set {} mtu {}", device_, mtu));
+}
+
+DeviceMtu::~DeviceMtu() {
+    Node::ip(fmt::format("link set {} mtu 1500", device_));
 }
 
 }  // namespace weir::test

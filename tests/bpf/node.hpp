@@ -39,10 +39,22 @@ public:
     static const Devices& enter();
     // Runs one ip(8) command in the namespace.
     static void ip(const std::string& command);
-    // The node's devices as the agent would write them: two uplinks with native XDP.
+    // The node as the agent would write it: its addresses, and two uplinks with native XDP.
     static void describe_devices(Datapath& datapath);
     static void describe_device(Datapath& datapath, int ifindex, std::uint32_t flags, const abi::address& source4,
                                 const abi::address& source6);
+};
+
+// Another MTU while it lives.
+class DeviceMtu {
+public:
+    DeviceMtu(std::string device, int mtu);
+    ~DeviceMtu();
+    DeviceMtu(const DeviceMtu&) = delete;
+    DeviceMtu& operator=(const DeviceMtu&) = delete;
+
+private:
+    std::string device_;
 };
 
 }  // namespace weir::test

@@ -3,16 +3,23 @@
 
 #include <algorithm>
 #include <numeric>
+#include <utility>
 
 namespace weir::test {
 
 namespace {
 
-constexpr std::size_t ethernet = 14, ipv4_header = 20, ipv6_header = 40, tcp_header = 20, udp_header = 8;
+constexpr std::size_t ethernet = 14, ipv4_header = 20, ipv6_header = 40, tcp_header = 20, udp_header = 8,
+                      sctp_header = 12;
 
 void put16(Frame& frame, std::size_t at, std::size_t value) {
     frame.at(at) = static_cast<std::uint8_t>(value >> 8);
     frame.at(at + 1) = static_cast<std::uint8_t>(value);
+}
+
+void put32(Frame& frame, std::size_t at, std::uint32_t value) {
+    put16(frame, at, value >> 16);
+    put16(frame, at + 2, value & 0xffff);
 }
 
 // RFC 1071 over the octets from begin to end, starting from sum.
@@ -27,6 +34,16 @@ std::uint64_t sum_of(const abi::address& address) {
     std::uint64_t sum = 0;
     for (int i = 0; i < 16; i += 2) sum += address.bytes[i] << 8 | address.bytes[i + 1];
     return sum;
+}
+
+// CRC-32C bit by bit (RFC 9260, appendix A): its octets go out in little-endian order.
+std::uint32_t crc32c(const Frame& frame, std::size_t begin, std::size_t end) {
+    std::uint32_t crc = 0xffffffff;
+    for (std::size_t i = begin; i < end; ++i) {
+        crc ^= frame.at(i);
+        for (int bit = 0; bit < 8; ++bit) crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78 : 0);
+    }
+    return ~crc;
 }
 
 }  // namespace
@@ -46,6 +63,19 @@ Packet Packet::udp(Endpoint from, Endpoint to) {
     return of({from, to, IPPROTO_UDP});
 }
 
+Packet Packet::sctp(Endpoint from, Endpoint to) {
+    return of({from, to, IPPROTO_SCTP});
+}
+
+Packet Packet::icmp(const abi::address& from, const abi::address& to, int type, int code, std::uint32_t rest) {
+    Packet packet = of({{from, 0}, {to, 0}, is_ipv4(from) ? std::uint8_t{IPPROTO_ICMP} : std::uint8_t{IPPROTO_ICMPV6}});
+    packet.message_ = true;
+    packet.type_ = static_cast<std::uint8_t>(type);
+    packet.code_ = static_cast<std::uint8_t>(code);
+    packet.rest_ = rest;
+    return packet;
+}
+
 Packet& Packet::ttl(std::uint8_t value) {
     ttl_ = value;
     return *this;
@@ -59,6 +89,17 @@ Packet& Packet::payload(std::string_view text) {
 Packet& Packet::payload(std::size_t octets) {
     payload_.resize(octets);
     std::iota(payload_.begin(), payload_.end(), std::uint8_t{1});
+    return *this;
+}
+
+Packet& Packet::payload(Frame octets) {
+    payload_ = std::move(octets);
+    return *this;
+}
+
+Packet& Packet::numbers(std::uint32_t sequence, std::uint32_t acknowledgement) {
+    sequence_ = sequence;
+    acknowledgement_ = acknowledgement;
     return *this;
 }
 
@@ -129,33 +170,48 @@ void Packet::write_ipv6(Frame& frame, std::size_t l4_length) const {
     }
 }
 
+std::size_t Packet::l4_header() const {
+    if (tuple_.protocol == IPPROTO_TCP) return tcp_header;
+    return tuple_.protocol == IPPROTO_SCTP ? sctp_header : udp_header;
+}
+
 void Packet::write_l4(Frame& frame) const {
-    std::size_t at = l4_offset(), end = frame.size() - trailer_;
+    std::size_t at = l4_offset(), end = frame.size() - trailer_, check = 0;
     put16(frame, at, tuple_.source.port);
     put16(frame, at + 2, tuple_.destination.port);
-    std::size_t header = udp_header, check = 0;
+    std::copy(payload_.begin(), payload_.end(), frame.begin() + static_cast<std::ptrdiff_t>(at + l4_header()));
     if (tuple_.protocol == IPPROTO_TCP) {
-        header = tcp_header;
         check = at + 16;
-        put16(frame, at + 6, 0x1111);  // sequence number
+        put32(frame, at + 4, sequence_);
+        put32(frame, at + 8, acknowledgement_);
         frame.at(at + 12) = 0x50;
         frame.at(at + 13) = flags_;
         put16(frame, at + 14, 0xfaf0);
     } else if (tuple_.protocol == IPPROTO_UDP) {
         check = at + 6;
         put16(frame, at + 4, end - at);
+    } else if (tuple_.protocol == IPPROTO_SCTP) {
+        put32(frame, at + 4, 0x5ca1ab1e);  // verification tag
+        std::uint32_t crc = crc32c(frame, at, end);
+        for (std::size_t i = 0; i < 4; ++i) frame.at(at + 8 + i) = static_cast<std::uint8_t>(crc >> 8 * i);
+    } else if (message_) {
+        check = at + 2;
+        frame.at(at) = type_;
+        frame.at(at + 1) = code_;
+        put16(frame, check, 0);
+        put32(frame, at + 4, rest_);
     }
-    std::copy(payload_.begin(), payload_.end(), frame.begin() + static_cast<std::ptrdiff_t>(at + header));
     if (!check || !checksum_) return;
-    std::uint64_t pseudo =
-        sum_of(tuple_.source.address) + sum_of(tuple_.destination.address) + tuple_.protocol + (end - at);
+    std::uint64_t pseudo = 0;  // ICMP has none (RFC 792)
+    if (tuple_.protocol != IPPROTO_ICMP)
+        pseudo = sum_of(tuple_.source.address) + sum_of(tuple_.destination.address) + tuple_.protocol + (end - at);
     std::uint16_t sum = internet_checksum(frame, at, end, pseudo);
     if (tuple_.protocol == IPPROTO_UDP && !sum) sum = 0xffff;
     put16(frame, check, sum);
 }
 
 Frame Packet::frame() const {
-    std::size_t l4_length = (tuple_.protocol == IPPROTO_TCP ? tcp_header : udp_header) + payload_.size();
+    std::size_t l4_length = l4_header() + payload_.size();
     Frame frame(l4_offset() + l4_length + trailer_);
     std::copy(default_destination_mac.begin(), default_destination_mac.end(), frame.begin());
     std::copy(default_source_mac.begin(), default_source_mac.end(), frame.begin() + 6);
@@ -165,6 +221,41 @@ Frame Packet::frame() const {
         write_ipv6(frame, l4_length);
     write_l4(frame);
     return frame;
+}
+
+Frame quotation(const Frame& frame, std::size_t l4_octets) {
+    std::size_t l4 = frame.at(12) == 0x08 ? ethernet + frame.at(14) % 16u * 4 : ethernet + ipv6_header;
+    return {frame.begin() + ethernet,
+            frame.begin() + static_cast<std::ptrdiff_t>(std::min(frame.size(), l4 + l4_octets))};
+}
+
+std::vector<Frame> cut(const Frame& frame, std::size_t octets, std::uint32_t id, std::size_t extensions) {
+    bool v4 = frame.at(12) == 0x08;
+    std::size_t header = v4 ? ethernet + frame.at(14) % 16u * 4 : ethernet + ipv6_header + extensions;
+    auto at = [](std::size_t offset) { return static_cast<std::ptrdiff_t>(offset); };
+    std::vector<Frame> fragments;
+    for (std::size_t begin = header; begin < frame.size(); begin += octets) {
+        std::size_t end = std::min(begin + octets, frame.size());
+        bool more = end < frame.size();
+        Frame fragment(frame.begin(), frame.begin() + at(header));
+        if (v4) {
+            put16(fragment, 18, id & 0xffff);
+            put16(fragment, 20, (begin - header) / 8 | (more ? 0x2000 : 0));
+            put16(fragment, 16, header - ethernet + end - begin);
+            put16(fragment, 24, 0);
+            put16(fragment, 24, internet_checksum(fragment, ethernet, header, 0));
+        } else {
+            std::size_t next = extensions ? ethernet + ipv6_header : 20;  // one extension header at most
+            fragment.resize(header + 8);
+            fragment.at(header) = std::exchange(fragment.at(next), std::uint8_t{IPPROTO_FRAGMENT});
+            put16(fragment, header + 2, (begin - header) | (more ? 1 : 0));
+            put32(fragment, header + 4, id);
+            put16(fragment, 18, extensions + 8 + end - begin);
+        }
+        fragment.insert(fragment.end(), frame.begin() + at(begin), frame.begin() + at(end));
+        fragments.push_back(std::move(fragment));
+    }
+    return fragments;
 }
 
 }  // namespace weir::test

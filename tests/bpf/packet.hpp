@@ -25,12 +25,19 @@ class Packet {
 public:
     static Packet tcp(Endpoint from, Endpoint to, int flags = ack);
     static Packet udp(Endpoint from, Endpoint to);
-    // A TCP segment with these flags or a UDP datagram, as the tuple's protocol says; other protocols get ports too.
+    static Packet sctp(Endpoint from, Endpoint to);
+    // A TCP segment with these flags, an SCTP packet or a UDP datagram, as the tuple's protocol says; other protocols
+    // get ports too.
     static Packet of(const Tuple& tuple, int flags = ack);
+    // An ICMP or ICMPv6 message, as the family says; rest: the second word of its header.
+    static Packet icmp(const abi::address& from, const abi::address& to, int type, int code = 0,
+                       std::uint32_t rest = 0);
 
     Packet& ttl(std::uint8_t value);
     Packet& payload(std::string_view text);
     Packet& payload(std::size_t octets);
+    Packet& payload(Frame octets);
+    Packet& numbers(std::uint32_t sequence, std::uint32_t acknowledgement);  // TCP
     Packet& ipv4_options(std::size_t words);
     // IPv6: one extension header of 8 * units octets, its body PadN where the type has options.
     Packet& extension(std::uint8_t type, std::size_t units = 1);
@@ -43,17 +50,28 @@ public:
 
 private:
     std::size_t l4_offset() const;
+    std::size_t l4_header() const;
     void write_ipv4(Frame& frame, std::size_t l4_length) const;
     void write_ipv6(Frame& frame, std::size_t l4_length) const;
     void write_l4(Frame& frame) const;
 
     Tuple tuple_;
     std::uint8_t flags_ = 0, ttl_ = 64;
+    bool message_ = false;  // made by icmp(), with a type in place of ports
+    std::uint8_t type_ = 0, code_ = 0;
+    std::uint32_t rest_ = 0, sequence_ = 0x11110000, acknowledgement_ = 0x22220000;
     std::vector<std::uint8_t> payload_;
     std::size_t option_words_ = 0, trailer_ = 0;
     std::vector<std::pair<std::uint8_t, std::size_t>> extensions_;
     std::uint16_t fragment_bits_ = 0;
     bool checksum_ = true;
 };
+
+// What an ICMP error quotes of a frame: from the IP header on, at most so many octets of the transport header.
+Frame quotation(const Frame& frame, std::size_t l4_octets);
+
+// The frame in fragments of so many octets (a multiple of 8) each. IPv6: cut behind the fixed header and so many octets
+// of extension headers, which stay in front of each fragment header.
+std::vector<Frame> cut(const Frame& frame, std::size_t octets, std::uint32_t id, std::size_t extensions = 0);
 
 }  // namespace weir::test

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every reason to drop, each under its name.
+// Every reason to drop or to answer in the place of a backend, each under its name.
+#include "tests/bpf/answer.hpp"
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -12,6 +13,22 @@ protected:
         EXPECT_EQ(out.verdict, verdict);
         EXPECT_EQ(out.action, world.drop());
     }
+    // Sends an error back, in the name of the address given.
+    void answers(const Packet& packet, abi::verdict verdict, IcmpError error, const abi::address& from) {
+        Outcome out = world.arrive(packet);
+        EXPECT_EQ(out.verdict, verdict);
+        EXPECT_EQ(out.action, world.send_back());
+        EXPECT_TRUE(is_error_about(out.frame, packet.frame(), error, from));
+    }
+    // What a service without backends says: RST, or port unreachable.
+    void rejects(const Outcome& out, const Frame& sent, int action, abi::verdict verdict) {
+        EXPECT_EQ(out.verdict, verdict);
+        EXPECT_EQ(out.action, action);
+        if (world.tcp())
+            EXPECT_TRUE(is_rst_about(out.frame, sent));
+        else
+            EXPECT_TRUE(is_error_about(out.frame, sent, IcmpError::port_unreachable(world.family()), at.vip));
+    }
     std::size_t flows() const {
         return world.datapath.count_flows(world.family(), Table::Unassured) +
                world.datapath.count_flows(world.family(), Table::Assured);
@@ -20,11 +37,29 @@ protected:
 
 TEST_P(Refuse, NoBackendAnywhere) {
     world.service().frontend(frontend, {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT});
-    drops(world.packet(client, frontend, syn), abi::VERDICT_REJECT_NO_BACKEND);
-    Outcome pod = world.leave_pod(world.packet({at.pod2, 40000}, frontend, syn));
-    EXPECT_EQ(pod.verdict, abi::VERDICT_REJECT_NO_BACKEND);
-    EXPECT_EQ(pod.action, tc_shot);
+    Frame sent = world.packet(client, frontend, syn).frame();
+    rejects(world.arrive(sent), sent, world.send_back(), abi::VERDICT_REJECT_NO_BACKEND);
+    sent = world.packet({at.pod2, 40000}, frontend, syn).frame();
+    rejects(world.leave_pod(sent), sent, tc_redirect, abi::VERDICT_REJECT_NO_BACKEND);
     EXPECT_EQ(flows(), 0u);
+}
+
+TEST_P(Refuse, AnUnusedPort) {
+    world.service().backends({remote}).frontend(frontend);
+    Endpoint unused{at.vip, 81};
+    Frame sent = world.packet(client, unused, syn).frame();
+    rejects(world.arrive(sent), sent, world.send_back(), abi::VERDICT_REJECT_NO_PORT);
+    sent = world.packet({at.pod2, 40000}, unused, syn).frame();
+    rejects(world.leave_pod(sent), sent, tc_redirect, abi::VERDICT_REJECT_NO_PORT);
+    EXPECT_EQ(flows(), 0u);
+}
+
+TEST_P(Refuse, AnUnusedPortOfAClusterIpToTheOutside) {
+    world.service().backends({remote}).frontend(frontend, {.external = abi::SCOPE_CLOSED});
+    world.tables.set_vip(at.vip, abi::VIP_CLOSED_OUTSIDE);
+    drops(world.packet(client, {at.vip, 81}, syn), abi::VERDICT_DROP_CLOSED_FRONTEND);
+    Frame sent = world.packet({at.pod2, 40000}, {at.vip, 81}, syn).frame();
+    rejects(world.leave_pod(sent), sent, tc_redirect, abi::VERDICT_REJECT_NO_PORT);
 }
 
 TEST_P(Refuse, NoLocalBackendForOneScopeLeavesTheOtherAlone) {
@@ -43,12 +78,14 @@ TEST_P(Refuse, AClusterIpIsClosedToTheOutside) {
 
 TEST_P(Refuse, ATtlThatIsUsedUp) {
     world.service().backends({remote}).frontend(frontend);
-    drops(world.packet(client, frontend, syn).ttl(1), abi::VERDICT_ANSWER_TTL);
-    drops(world.packet(client, frontend, syn).ttl(0), abi::VERDICT_ANSWER_TTL);
+    IcmpError error = IcmpError::time_exceeded(world.family());
+    answers(world.packet(client, frontend, syn).ttl(1), abi::VERDICT_ANSWER_TTL, error, at.node);
+    answers(world.packet(client, frontend, syn).ttl(0), abi::VERDICT_ANSWER_TTL, error, at.node);
     Outcome out = world.arrive(world.packet(client, frontend, syn).ttl(2));
     EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
     EXPECT_EQ(read(out.frame).ttl, 1);
-    drops(world.packet(remote, read(out.frame).tuple.source, syn | ack).ttl(1), abi::VERDICT_ANSWER_TTL);
+    answers(world.packet(remote, read(out.frame).tuple.source, syn | ack).ttl(1), abi::VERDICT_ANSWER_TTL, error,
+            at.node);
 }
 
 TEST_P(Refuse, TheHostStackLooksAtTheTtlOfWhatItIsGiven) {
@@ -125,19 +162,6 @@ TEST_P(RefuseTcp, AStrayRstMakesNoFlow) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, RefuseTcp, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
-
-// The kernel's route lookup knows the packet's length in tc alone.
-class RefuseTc : public Refuse {};
-
-TEST_P(RefuseTc, APacketLargerThanTheWayOut) {
-    world.service().backends({{at.across, 8080}}).frontend(frontend);
-    Node::ip("link set other mtu 1300");
-    drops(world.packet(client, frontend, ack).payload(1350), abi::VERDICT_ANSWER_TOO_BIG);
-    Node::ip("link set other mtu 1500");
-    EXPECT_EQ(world.arrive(world.packet(client, frontend, ack).payload(1350)).verdict, abi::VERDICT_FORWARD);
-}
-
-INSTANTIATE_TEST_SUITE_P(, RefuseTc, testing::ValuesIn(only(each_hook(), is_tc)), case_name);
 
 }  // namespace
 }  // namespace weir::test

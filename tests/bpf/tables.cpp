@@ -16,8 +16,40 @@ Service& Service::backends(const std::vector<Endpoint>& endpoints) {
     ids_.clear();
     for (const auto& endpoint : endpoints) ids_.push_back(tables_->add_backend(endpoint, protocol_, id_));
     slots(ids_);
-    // As the agent does: the frontends follow to the new range.
+    write_frontends();
+    return *this;
+}
+
+// As the agent does: the frontends follow to what is new.
+void Service::write_frontends() {
     for (const auto& [endpoint, scopes] : std::vector(std::exchange(frontends_, {}))) frontend(endpoint, scopes);
+}
+
+Service& Service::affinity(std::uint64_t seconds) {
+    flags_ |= abi::FRONTEND_AFFINITY;
+    affinity_ticks_ = ticks(seconds);
+    write_frontends();
+    return *this;
+}
+
+Service& Service::source_ranges(const std::vector<std::string>& prefixes) {
+    flags_ |= abi::FRONTEND_SOURCE_RANGES;
+    for (const std::string& prefix : prefixes) {
+        auto slash = prefix.find('/');
+        abi::source_range_key key{.service_id_be = htonl(id_), .address = address(prefix.substr(0, slash))};
+        key.prefix_length =
+            32 + static_cast<std::uint32_t>(std::stoul(prefix.substr(slash + 1))) + (is_ipv4(key.address) ? 96 : 0);
+        std::uint32_t one = 1;
+        tables_->datapath_->update("source_ranges", &key, &one);
+    }
+    write_frontends();
+    return *this;
+}
+
+Service& Service::members(std::uint8_t cluster, std::uint8_t external) {
+    cluster_members_ = cluster;
+    external_members_ = external;
+    write_frontends();
     return *this;
 }
 
@@ -31,26 +63,33 @@ Service& Service::frontend(const Endpoint& endpoint, Scopes scopes) {
                         .kind = abi::FRONTEND_LOAD_BALANCER,
                         .cluster_action = static_cast<std::uint8_t>(scopes.cluster),
                         .external_action = static_cast<std::uint8_t>(scopes.external),
-                        .flags = 0,
-                        .affinity_ticks = 0,
-                        .cluster_members = 0,
-                        .external_members = 0,
+                        .flags = flags_,
+                        .affinity_ticks = affinity_ticks_,
+                        .cluster_members = cluster_members_,
+                        .external_members = external_members_,
                         .pad = {}};
     tables_->datapath_->update("frontends", &key, &value);
-    abi::vip vip{.flags = 0};
-    tables_->datapath_->update("vips", &endpoint.address, &vip);
+    tables_->set_vip(endpoint.address, 0);
     return *this;
 }
 
 std::uint32_t Tables::add_backend(const Endpoint& endpoint, std::uint8_t protocol, std::uint32_t service_id) {
-    std::uint32_t id = next_backend_++;
+    set_backend(next_backend_, endpoint, protocol, service_id);
+    return next_backend_++;
+}
+
+void Tables::set_backend(std::uint32_t id, const Endpoint& endpoint, std::uint8_t protocol, std::uint32_t service_id) {
     abi::backend backend{.address = endpoint.address,
                          .port_be = htons(endpoint.port),
                          .protocol = protocol,
-                         .flags = abi::BACKEND_IN_USE,
+                         .flags = abi::BACKEND_IN_USE | abi::BACKEND_IN_CLUSTER_SET | abi::BACKEND_IN_LOCAL_SET,
                          .service_id = service_id};
     datapath_->update("backends", &id, &backend);
-    return id;
+}
+
+void Tables::set_vip(const abi::address& address, std::uint32_t flags) {
+    abi::vip vip{.flags = flags};
+    datapath_->update("vips", &address, &vip);
 }
 
 abi::slot_range Tables::add_range(const std::vector<std::uint32_t>& ids) {
@@ -65,9 +104,13 @@ abi::slot_range Tables::add_range(const std::vector<std::uint32_t>& ids) {
 }
 
 void Tables::set_in_use(std::uint32_t id, bool in_use) {
+    set_flags(id, in_use ? abi::BACKEND_IN_USE | abi::BACKEND_IN_CLUSTER_SET | abi::BACKEND_IN_LOCAL_SET : 0);
+}
+
+void Tables::set_flags(std::uint32_t id, std::uint8_t flags) {
     abi::backend backend;
     if (bpf_map_lookup_elem(datapath_->map("backends"), &id, &backend)) throw std::runtime_error("no such backend");
-    backend.flags = in_use ? abi::BACKEND_IN_USE : 0;
+    backend.flags = flags;
     datapath_->update("backends", &id, &backend);
 }
 

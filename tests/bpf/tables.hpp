@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -22,19 +23,30 @@ class Service {
 public:
     Service& backends(const std::vector<Endpoint>& endpoints);
     Service& frontend(const Endpoint& endpoint, Scopes scopes = {});
+    // sessionAffinity: ClientIP, and loadBalancerSourceRanges ("10.0.0.0/8").
+    Service& affinity(std::uint64_t seconds);
+    Service& source_ranges(const std::vector<std::string>& prefixes);
+    // Of which set the range of a scope is made, see struct frontend.
+    Service& members(std::uint8_t cluster, std::uint8_t external);
     // Slots of the given ids, whatever they are: for what an agent should never write.
     Service& slots(const std::vector<std::uint32_t>& ids);
     const std::vector<std::uint32_t>& ids() const { return ids_; }
+    std::uint32_t id() const { return id_; }
 
 private:
     friend class Tables;
     Service(Tables& tables, std::uint8_t protocol, std::uint32_t id) : tables_(&tables), protocol_(protocol), id_(id) {}
+
+    void write_frontends();
 
     Tables* tables_;
     std::uint8_t protocol_;
     std::uint32_t id_;
     std::vector<std::uint32_t> ids_;
     abi::slot_range range_{};
+    std::uint8_t flags_ = 0;
+    std::uint32_t affinity_ticks_ = 0;
+    std::uint8_t cluster_members_ = abi::BACKEND_IN_CLUSTER_SET, external_members_ = abi::BACKEND_IN_CLUSTER_SET;
     std::vector<std::pair<Endpoint, Scopes>> frontends_;
 };
 
@@ -44,6 +56,12 @@ public:
     Service service(std::uint8_t protocol) { return {*this, protocol, next_service_++}; }
     // The backend takes no new connections any more; or does again.
     void set_in_use(std::uint32_t backend_id, bool in_use);
+    void set_flags(std::uint32_t backend_id, std::uint8_t flags);  // enum backend_flags
+    // Gives the id to another endpoint, maybe of another service.
+    void set_backend(std::uint32_t backend_id, const Endpoint& endpoint, std::uint8_t protocol,
+                     std::uint32_t service_id);
+    // What kind of address a frontend has; frontend() makes it one of no node, open to everybody.
+    void set_vip(const abi::address& address, std::uint32_t flags);  // enum vip_flags
     void bump_route_generation();
 
 private:

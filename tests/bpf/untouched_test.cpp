@@ -42,32 +42,48 @@ TEST_P(Untouched, OtherEtherTypes) {
     passes(vlan, abi::VERDICT_PASS_NOT_IP);
 }
 
-TEST_P(Untouched, OtherProtocols) {
-    for (int protocol : {int{IPPROTO_ICMP}, int{IPPROTO_ICMPV6}, int{IPPROTO_GRE}, int{IPPROTO_ESP}, int{IPPROTO_SCTP}})
-        passes(Packet::of({client, frontend, static_cast<std::uint8_t>(protocol)}).frame(), abi::VERDICT_PASS_PROTOCOL);
+TEST_P(Untouched, OtherProtocolsToAnAddressThatNoFrontendHas) {
+    Endpoint other{at.vip2, 80};
+    for (int protocol : {int{IPPROTO_ICMP}, int{IPPROTO_ICMPV6}, int{IPPROTO_GRE}, int{IPPROTO_ESP}})
+        passes(Packet::of({client, other, static_cast<std::uint8_t>(protocol)}).frame(), abi::VERDICT_PASS_PROTOCOL);
+    passes(Packet::icmp(at.client, at.vip2, family() == 4 ? 8 : 128).payload(40).frame(), abi::VERDICT_PASS_PROTOCOL);
+    passes(Packet::sctp(client, other).payload(16).frame(), abi::VERDICT_PASS_NO_FRONTEND);
 }
 
-TEST_P(Untouched, AddressAndPortThatNoFrontendHas) {
+TEST_P(Untouched, AddressThatNoFrontendHas) {
     passes(Packet::tcp(client, {at.vip2, 80}, syn).frame(), abi::VERDICT_PASS_NO_FRONTEND);
-    passes(Packet::tcp(client, {at.vip, 81}, syn).frame(), abi::VERDICT_PASS_NO_FRONTEND);
-    passes(Packet::udp(client, {at.vip, 81}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+    passes(Packet::udp(client, {at.vip2, 80}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
 }
 
-TEST_P(Untouched, PortOfAFrontendOfTheOtherProtocol) {
-    world.service().backends({{at.remote, 8080}}).frontend({at.vip2, 443});
-    passes(Packet::udp(client, {at.vip2, 443}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+// What no frontend wants of a node's address is the node's.
+TEST_P(Untouched, OtherPortsAndProtocolsOfTheNode) {
+    world.service().backends({{at.remote, 8080}}).frontend({at.node, 30080});
+    world.tables.set_vip(at.node, abi::VIP_OF_NODE);
+    passes(Packet::tcp(client, {at.node, 22}, syn).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+    passes(Packet::udp(client, {at.node, 53}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+    passes(Packet::udp(client, {at.node, 30080}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+    passes(Packet::sctp(client, {at.node, 30080}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
+    passes(Packet::of({client, {at.node, 0}, IPPROTO_GRE}).frame(), abi::VERDICT_PASS_PROTOCOL);
+    passes(Packet::icmp(at.client, at.node, family() == 4 ? 8 : 128).payload(40).frame(), abi::VERDICT_PASS_PROTOCOL);
 }
 
+// Of a datagram that is not ours; the first one tells so.
 TEST_P(Untouched, Fragments) {
-    if (family() == 4) {
-        passes(Packet::udp(client, frontend).fragment(0, true).payload(64).frame(), abi::VERDICT_PASS_FRAGMENT);
-        passes(Packet::udp(client, frontend).fragment(8, true).payload(64).frame(), abi::VERDICT_PASS_FRAGMENT);
-        passes(Packet::udp(client, frontend).fragment(8, false).payload(64).frame(), abi::VERDICT_PASS_FRAGMENT);
-    } else {
-        passes(Packet::udp(client, frontend).extension(IPPROTO_FRAGMENT).payload(64).frame(),
-               abi::VERDICT_PASS_FRAGMENT);
-        passes(Packet::udp(client, frontend).extension(IPPROTO_DSTOPTS).extension(IPPROTO_FRAGMENT).frame(),
-               abi::VERDICT_PASS_FRAGMENT);
+    std::vector<Frame> fragments = cut(Packet::udp(client, {at.vip2, 80}).payload(64).frame(), 24, 7);
+    passes(fragments[2], abi::VERDICT_PASS_FRAGMENT);
+    for (const Frame& fragment : fragments) passes(fragment, abi::VERDICT_PASS_NO_FRONTEND);
+}
+
+// Mapped IPv4 addresses have no business on the wire: they would reach IPv4 frontends past IPv4's source ranges.
+TEST_P(Untouched, MappedAddresses) {
+    Endpoint v4_client{places(4).client, 40000}, v4_frontend{places(4).vip, 80};
+    world.service().backends({{places(4).remote, 8080}}).frontend(v4_frontend);
+    Frame frame = Packet::tcp(client, frontend, syn).frame();
+    if (family() == 4) return;
+    for (bool source : {false, true}) {
+        std::copy_n(v4_frontend.address.bytes, 16, frame.begin() + 38);
+        if (source) std::copy_n(v4_client.address.bytes, 16, frame.begin() + 22);
+        passes(frame, abi::VERDICT_PASS_NO_FRONTEND);
     }
 }
 
