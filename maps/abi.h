@@ -259,22 +259,32 @@ struct fragment {
 WEIR_STATIC_ASSERT(sizeof(struct fragment) == 8, "fragment");
 
 /*
- * Map `socket_peers` (LRU hash): a socket of the node that was sent to a backend in a frontend's place. Writer: socket
- * hooks (connect, sendmsg). Reader: socket hooks (recvmsg, getpeername), the agent, which aborts UDP sockets of removed
- * backends.
+ * Map `socket_peers` (LRU hash): sockets of the node that were sent to a backend in a frontend's place. Writer: socket
+ * hooks (connect, sendmsg; sock_release deletes what a connected socket had). Reader: socket hooks, and the agent, which
+ * aborts UDP sockets that are connected to removed backends.
+ *
+ * An entry of side SOCKET_PEER_BACKEND says which frontend a backend stands for: whom the socket is told that it speaks
+ * with. One of side SOCKET_PEER_FRONTEND (UDP sockets that are not connected) says which backend the datagrams to a
+ * frontend go to: as long as it is there, they all go to the same one.
  */
+enum socket_peer_side {
+    SOCKET_PEER_BACKEND = 0,
+    SOCKET_PEER_FRONTEND = 1,
+};
+
 struct socket_peer_key {
     __u64 cookie; /* of the socket */
-    struct address backend;
-    __be16 backend_port_be;
+    struct address address;
+    __be16 port_be;
     __u8 protocol;
-    __u8 pad[5];
+    __u8 side; /* enum socket_peer_side: which of the two the address is */
+    __u8 pad[4];
 };
 WEIR_STATIC_ASSERT(sizeof(struct socket_peer_key) == 32, "socket_peer_key");
 
 struct socket_peer {
-    struct address frontend;
-    __be16 frontend_port_be;
+    struct address address; /* of the other side; a frontend's as the socket named it, which may be a loopback address */
+    __be16 port_be;
     __u8 pad[2];
     __u32 backend_id;
 };
