@@ -17,6 +17,7 @@
 #include "loader/datapath/kernel.hpp"
 #include "loader/datapath/libbpf_log.hpp"
 #include "loader/datapath/probe.hpp"
+#include "loader/datapath/socket_hooks.hpp"
 
 namespace weir::datapath {
 
@@ -229,6 +230,10 @@ std::vector<std::string> detach_everything(const maps::PinPaths& pins) {
     std::vector<std::string> removed;
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(pins.links(), error)) {
+        if (is_socket_hook_pin(entry.path().filename().string())) {
+            removed.push_back(entry.path().string());
+            continue;
+        }
         auto ifindex = ifindex_of_pin(entry.path());
         char name[IF_NAMESIZE] = {};
         bool present = ifindex && ::if_indextoname(*ifindex, name) != nullptr;
@@ -245,6 +250,7 @@ std::vector<std::string> detach_everything(const maps::PinPaths& pins) {
         }
     }
     if (std::filesystem::exists(pins.maps(), error)) removed.push_back(pins.maps());
+    remove_socket_hooks(pins);
     remove_pins(pins.root);
     return removed;
 }

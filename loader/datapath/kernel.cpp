@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <linux/magic.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/statfs.h>
 #include <sys/utsname.h>
 
@@ -11,6 +12,8 @@
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
+
+#include "maps/fd.hpp"
 
 namespace weir::datapath {
 
@@ -37,6 +40,14 @@ bool kernel_has_fib_source() {
     int minor = 0;
     if (::uname(&name) != 0 || std::sscanf(name.release, "%d.%d", &major, &minor) != 2) return false;
     return major > 6 || (major == 6 && minor >= 7);
+}
+
+std::optional<std::uint64_t> netns_cookie() {
+    maps::Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    std::uint64_t cookie = 0;
+    socklen_t size = sizeof(cookie);
+    if (!socket || ::getsockopt(socket.get(), SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &size) < 0) return std::nullopt;
+    return cookie;
 }
 
 std::expected<bool, std::string> ensure_bpffs(const std::string& pin_root) {

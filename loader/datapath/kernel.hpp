@@ -2,13 +2,18 @@
 // What the kernel and the host offer: asked once at start.
 #pragma once
 
+#include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 
 namespace weir::datapath {
 
 // bpf_fib_lookup can tell the preferred source address (BPF_FIB_LOOKUP_SRC, Linux >= 6.7).
 bool kernel_has_fib_source();
+
+// Of this thread's network namespace, as bpf_get_netns_cookie tells it (SO_NETNS_COOKIE, Linux >= 5.14).
+std::optional<std::uint64_t> netns_cookie();
 
 // Mounts bpffs where pin_root lies under /sys/fs/bpf and nothing is mounted there. True: it was mounted now. The error
 // says what to do: another path, or more rights.

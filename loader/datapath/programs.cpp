@@ -27,6 +27,7 @@ struct SkeletonDeleter {
 };
 using XdpSkeleton = std::unique_ptr<xdp_bpf, SkeletonDeleter<xdp_bpf::destroy>>;
 using TcSkeleton = std::unique_ptr<tc_bpf, SkeletonDeleter<tc_bpf::destroy>>;
+using SockSkeleton = std::unique_ptr<sock_bpf, SkeletonDeleter<sock_bpf::destroy>>;
 using SweepSkeleton = std::unique_ptr<sweep_bpf, SkeletonDeleter<sweep_bpf::destroy>>;
 
 std::uint32_t ticks(std::chrono::seconds seconds) {
@@ -54,7 +55,7 @@ abi::datapath_config config_of(const Settings& settings, bool fib_source) {
         .timeout_udp = ticks(settings.timeouts.udp),
         .fib_source = fib_source ? 1u : 0u,
         .service_ranges = {},
-        .netns_cookie = 0,
+        .netns_cookie = netns_cookie().value_or(0),
     };
     for (std::size_t i = 0; i < settings.service_ranges.size() && i < std::size(config.service_ranges); ++i)
         config.service_ranges[i] = address_range(settings.service_ranges[i]);
@@ -100,6 +101,7 @@ struct Programs::Loaded {
     XdpSkeleton xdp;
     TcSkeleton tc;
     SweepSkeleton sweep;
+    SockSkeleton sock;  // empty where the kernel does not take it: the rest serves without
     std::map<std::string, maps::Fd, std::less<>> fds;
     std::vector<std::string> notes;
     MapSizes sizes;
@@ -109,6 +111,7 @@ struct Programs::Loaded {
     std::expected<void, std::string> prepare(bpf_object* object, const MapSizes& sizes);
     std::expected<void, std::string> load(bpf_object* object, const char* name, abi::datapath_config* config,
                                           const Settings& settings, bool fib_source);
+    void load_sock(const Settings& settings);
     std::expected<void, std::string> pin_new(const Settings& settings);
 };
 
@@ -186,6 +189,22 @@ std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, cons
                                        name, std::generic_category().message(-result), log.tail()));
 }
 
+// After the maps are there. Without CONFIG_CGROUP_BPF a kernel has no such programs; and without the cookie of its
+// network namespace (Linux >= 5.14) weir cannot tell the node's sockets from pods'.
+void Programs::Loaded::load_sock(const Settings& settings) {
+    if (!netns_cookie()) {
+        notes.push_back("this kernel does not name its network namespaces (SO_NETNS_COOKIE); no socket hooks");
+        return;
+    }
+    sock.reset(sock_bpf::open());
+    if (!sock) return;
+    auto* config = reinterpret_cast<abi::datapath_config*>(&sock->rodata->config);
+    if (auto result = load(sock->obj, "socket programs", config, settings, false); !result) {
+        notes.push_back(fmt::format("{}\nprocesses of the node reach no Services", result.error()));
+        sock.reset();
+    }
+}
+
 std::expected<void, std::string> Programs::Loaded::pin_new(const Settings& settings) {
     std::error_code error;
     std::filesystem::create_directories(settings.pins.maps(), error);
@@ -237,6 +256,8 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
                      reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), settings, fib_source);
     if (!result) return std::unexpected(result.error());
 
+    loaded->load_sock(settings);
+
     if (pinned && !loaded->adopted) {
         if (auto pins = loaded->pin_new(settings); !pins) return std::unexpected(pins.error());
     }
@@ -267,6 +288,11 @@ int Programs::egress_fd() const {
 }
 int Programs::sweep_fd() const {
     return bpf_program__fd(loaded_->sweep->progs.weir_sweep);
+}
+int Programs::socket_fd(std::string_view hook) const {
+    if (!loaded_->sock) return -1;
+    const bpf_program* program = bpf_object__find_program_by_name(loaded_->sock->obj, fmt::format("weir_{}", hook).c_str());
+    return program ? bpf_program__fd(program) : -1;
 }
 int Programs::map_fd(std::string_view name) const {
     auto fd = loaded_->fds.find(name);

@@ -34,6 +34,8 @@ public:
     int workload_ingress_fd() const;
     int egress_fd() const;
     int sweep_fd() const;
+    // hook: connect4 ... sock_release. -1: the kernel took none of the socket programs (notes() says why).
+    int socket_fd(std::string_view hook) const;
     int map_fd(std::string_view name) const;  // -1: no such map
 
     // True where the maps of an earlier agent were taken over.

@@ -46,6 +46,9 @@ struct Settings {
     Timeouts timeouts;
     XdpMode xdp = XdpMode::automatic;
     TcMode tc = TcMode::automatic;
+    // Whose processes the socket hooks serve: a folder of cgroup v2. Empty: the root, wherever it is mounted.
+    std::string cgroup;
+    bool socket_hooks = true;
     std::uint16_t snat_port_min = 61000;
     std::uint16_t snat_port_max = 65535;
     // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The three BPF objects. bpftool's skeletons speak of our ABI's structs without their namespace.
+// The BPF objects. bpftool's skeletons speak of our ABI's structs without their namespace.
 #pragma once
 
 #include "maps/abi.h"
@@ -8,6 +8,7 @@ using weir::abi::address;
 using weir::abi::address_range;
 using weir::abi::datapath_config;
 
+#include "sock.skel.h"
 #include "sweep.skel.h"
 #include "tc.skel.h"
 #include "xdp.skel.h"
