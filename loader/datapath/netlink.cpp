@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <linux/rtnetlink.h>
+#include <linux/sock_diag.h>
 #include <sys/socket.h>
 
 #include <cerrno>
@@ -22,7 +23,9 @@ std::error_code last_error() {
     return {errno, std::generic_category()};
 }
 
-std::string request_name(std::uint16_t type) {
+std::string request_name(int protocol, std::uint16_t type) {
+    // Each protocol numbers its requests for itself: 20 is RTM_NEWADDR and SOCK_DIAG_BY_FAMILY.
+    if (protocol == NETLINK_SOCK_DIAG) return type == SOCK_DESTROY ? "aborting a socket" : "reading sockets";
     switch (type) {
         case RTM_GETLINK:
             return "reading interfaces";
@@ -93,12 +96,12 @@ void NetlinkRequest::add_bytes(std::uint16_t attribute, const void* data, std::s
     mnl_attr_put_check(message(), buffer_.size(), attribute, size, data);
 }
 
-NetlinkSocket::NetlinkSocket(mnl_socket* socket) : socket_(socket), buffer_(datagram_size) {}
+NetlinkSocket::NetlinkSocket(mnl_socket* socket, int protocol) : socket_(socket), protocol_(protocol), buffer_(datagram_size) {}
 
 std::expected<NetlinkSocket, std::string> NetlinkSocket::open(int protocol) {
     mnl_socket* socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
     if (!socket) return std::unexpected(fmt::format("cannot open a netlink socket: {}", last_error().message()));
-    NetlinkSocket opened(socket);
+    NetlinkSocket opened(socket, protocol);
     if (mnl_socket_bind(socket, 0, MNL_SOCKET_AUTOPID) < 0)
         return std::unexpected(fmt::format("cannot bind a netlink socket: {}", last_error().message()));
     return opened;
@@ -163,10 +166,10 @@ std::expected<NetlinkSocket::Received, std::string> NetlinkSocket::receive(const
     }
 }
 
-std::string NetlinkSocket::describe(NetlinkRequest& request, std::error_code error) {
+std::string NetlinkSocket::describe(NetlinkRequest& request, std::error_code error) const {
     if (error == std::errc::interrupted)
-        return fmt::format("{}: they change faster than they can be read", request_name(request.message()->nlmsg_type));
-    return fmt::format("{}: {}", request_name(request.message()->nlmsg_type), error.message());
+        return fmt::format("{}: they change faster than they can be read", request_name(protocol_, request.message()->nlmsg_type));
+    return fmt::format("{}: {}", request_name(protocol_, request.message()->nlmsg_type), error.message());
 }
 
 Attributes::Attributes(const nlmsghdr& message, std::size_t header_size) {

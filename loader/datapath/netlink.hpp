@@ -42,7 +42,8 @@ using MessageHandler = std::function<void(const nlmsghdr&)>;
 
 class NetlinkSocket {
 public:
-    // protocol: NETLINK_ROUTE, NETLINK_GENERIC. Belongs to the network namespace of the calling thread.
+    // protocol: NETLINK_ROUTE, NETLINK_GENERIC, NETLINK_SOCK_DIAG. Belongs to the network namespace of the calling
+    // thread.
     static std::expected<NetlinkSocket, std::string> open(int protocol);
     // Non-blocking, and a member of multicast groups (RTNLGRP_*).
     static std::expected<NetlinkSocket, std::string> subscribe(int protocol, std::initializer_list<int> groups);
@@ -51,6 +52,9 @@ public:
 
     // Sends a request and waits for the end of the answer; every message of it goes to each.
     std::expected<void, std::string> request(NetlinkRequest& request, const MessageHandler& each = {});
+
+    // The same, for who makes something of the error's number.
+    std::error_code exchange(NetlinkRequest& request, const MessageHandler& each = {});
 
     // Everything that a dump lists and parse makes something of. A dump during which the list changed may lack entries
     // (NLM_F_DUMP_INTR): it begins again.
@@ -82,12 +86,12 @@ private:
     struct Close {
         void operator()(mnl_socket* socket) const { mnl_socket_close(socket); }
     };
-    explicit NetlinkSocket(mnl_socket* socket);
+    NetlinkSocket(mnl_socket* socket, int protocol);
 
-    std::error_code exchange(NetlinkRequest& request, const MessageHandler& each);
-    static std::string describe(NetlinkRequest& request, std::error_code error);
+    std::string describe(NetlinkRequest& request, std::error_code error) const;
 
     std::unique_ptr<mnl_socket, Close> socket_;
+    int protocol_;
     std::vector<char> buffer_;
     unsigned sequence_ = 0;
 };
