@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/cli/agent.hpp"
 
+#include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <chrono>
 
 #include "loader/cli/listing.hpp"
+#include "loader/datapath/cgroup.hpp"
+#include "loader/datapath/socket_hooks.hpp"
 
 namespace weir::cli {
 
@@ -38,7 +41,9 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
       state_file_(std::move(state)),
       writer_(programs),
       attacher_(config.datapath, programs),
-      sweeper_(io, programs, [this](const auto& result) { on_sweep(result); }),
+      sweeper_(
+          io, programs, [this](const auto& result) { on_sweep(result); },
+          [this](const auto& aborted) { on_sockets(aborted); }),
       links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
       source_(io, config.manifests,
               [this](auto changes, auto problems) { on_source(std::move(changes), std::move(problems)); }),
@@ -128,6 +133,12 @@ void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result
     if (!layout_.waiting().empty()) program();
 }
 
+void Agent::on_sockets(const std::expected<std::size_t, std::string>& aborted) {
+    if (aborted && *aborted > 0) spdlog::info("aborted {} UDP sockets of processes on the node: their backend is gone", *aborted);
+    if (aborted || !logged_.insert("sockets " + aborted.error()).second) return;
+    spdlog::warn("{}: UDP sockets on the node stay connected to removed backends", aborted.error());
+}
+
 void Agent::update_node() {
     auto node = node_context();
     health_.set_node(node, cluster_.node(config_.node));
@@ -186,6 +197,7 @@ void Agent::program() {
     health_.sync();
     if (!ready_ && unwritten_.empty()) {
         attach_links();
+        attach_sockets();
         ready_ = true;
         auto usage = layout_.usage();
         spdlog::info("ready: {} services, {} frontends, {} backends on {} interfaces", cluster_.services().size(),
@@ -215,7 +227,7 @@ void Agent::apply(plan::MapChanges changes) {
         publish_later();
     }
     if (!failure.empty()) retry_later();
-    if (removed) sweeper_.request();
+    if (removed) sweeper_.request_after_removal();
 }
 
 void Agent::retry_later() {
@@ -301,6 +313,30 @@ void Agent::attach_links() {
     }
 }
 
+// Once, at the start. Without these hooks pods and outside clients are served all the same.
+void Agent::attach_sockets() {
+    const auto& settings = config_.datapath;
+    if (!settings.socket_hooks) {
+        datapath::remove_socket_hooks(settings.pins);
+        return;
+    }
+    auto cgroup = datapath::open_cgroup(settings.cgroup);
+    auto attached = cgroup ? datapath::attach_socket_hooks(settings.pins, programs_, *cgroup)
+                           : std::expected<void, std::string>(std::unexpected(cgroup.error()));
+    if (attached) {
+        socket_cgroup_ = cgroup->path;
+        spdlog::info("{}: socket hooks", cgroup->path);
+        if (!cgroup->root && settings.cgroup.empty())
+            socket_problem_ = fmt::format(
+                "{} is not the root cgroup: only processes in it and below reach services; mount the host's and name it "
+                "(--cgroup)",
+                cgroup->path);
+    } else {
+        socket_problem_ = fmt::format("processes on the node reach no services: {}", attached.error());
+    }
+    if (!socket_problem_.empty()) spdlog::warn("{}", socket_problem_);
+}
+
 // Each problem is logged once, when it appears; the state file holds those in force.
 void Agent::note_problem(const std::string& key, std::vector<model::Problem> problems) {
     std::set<std::string> now;
@@ -353,6 +389,7 @@ boost::json::object Agent::state() const {
         problems.push_back({{"severity", "error"}, {"message", failure}});
     for (const auto& refused : datapath::refused_uplinks(links_, default_routes_, config_.interfaces))
         problems.push_back({{"severity", "warning"}, {"message", refused.name + " is left out: " + refused.reason}});
+    if (!socket_problem_.empty()) problems.push_back({{"severity", "warning"}, {"message", socket_problem_}});
     for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces))
         problems.push_back(
             {{"severity", "error"}, {"message", name + ": no such interface; it is attached when it appears"}});
@@ -369,6 +406,7 @@ boost::json::object Agent::state() const {
             {"pods", cluster_.pod_count()},
             {"endpoints", cluster_.endpoint_count()},
             {"interfaces", interfaces},
+            {"socketHooks", socket_cgroup_.empty() ? boost::json::value(nullptr) : boost::json::value(socket_cgroup_)},
             {"problems", problems},
             {"notBalanced", others}};
 }

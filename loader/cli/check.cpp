@@ -89,13 +89,30 @@ Finding judge_bpffs(const HostFacts& facts, const std::string& pin_path) {
             "mount -t bpf bpf /sys/fs/bpf"};
 }
 
-Finding judge_cgroup(const std::string& cgroup2) {
-    if (cgroup2.empty())
-        return {"cgroup", State::note,
-                "no cgroup v2 hierarchy is mounted: processes on the node cannot be served at connect",
-                "mount -t cgroup2 none /sys/fs/cgroup/unified"};
-    bool pure = cgroup2 == "/sys/fs/cgroup";
-    return {"cgroup", State::ok, fmt::format("cgroup v2 at {}{}", cgroup2, pure ? "" : " (beside v1)"), ""};
+void judge_sockets(const HostFacts& facts, const datapath::Settings& settings, std::vector<Finding>& findings) {
+    if (!settings.socket_hooks) {
+        findings.push_back({"cgroup", State::ok, "no socket hooks, as configured (cgroup)", ""});
+        return;
+    }
+    if (!facts.cgroup) {
+        findings.push_back({"cgroup", State::note, "processes on the node reach no services", facts.cgroup.error()});
+        return;
+    }
+    if (facts.cgroup->root)
+        findings.push_back({"cgroup", State::ok, fmt::format("cgroup v2 at {}: every process on the node is served",
+                                                            facts.cgroup->path), ""});
+    else
+        findings.push_back({"cgroup", State::note,
+                            fmt::format("{} is not the root cgroup: only processes in it and below reach services",
+                                        facts.cgroup->path),
+                            "nothing if that is meant; in a container, mount the host's /sys/fs/cgroup and name it (--cgroup)"});
+    if (facts.socket_abort)
+        findings.push_back({"socket-abort", State::ok, "UDP sockets connected to removed backends can be aborted", ""});
+    else
+        findings.push_back({"socket-abort", State::note,
+                            fmt::format("UDP sockets on the node stay connected to removed backends: {}",
+                                        facts.socket_abort.error()),
+                            "run as root, on a kernel that has it; or have clients reconnect"});
 }
 
 Finding judge_tcx(datapath::Answer tcx, datapath::TcMode mode) {
@@ -203,7 +220,7 @@ std::vector<Finding> judge(const HostFacts& facts, const Config& config) {
                             "nothing, or run a kernel with CONFIG_DEBUG_INFO_BTF"});
     findings.push_back(judge_jit(facts.jit));
     findings.push_back(judge_bpffs(facts, config.datapath.pins.root));
-    findings.push_back(judge_cgroup(facts.cgroup2));
+    judge_sockets(facts, config.datapath, findings);
     findings.push_back(judge_tcx(facts.tcx, config.datapath.tc));
     judge_interfaces(facts, findings);
     for (const auto& uplink : facts.uplinks) judge_uplink(uplink, config.datapath.xdp, findings);

@@ -15,6 +15,7 @@
 
 #include "loader/datapath/links.hpp"
 #include "loader/datapath/settings.hpp"
+#include "loader/datapath/socket_abort.hpp"
 
 namespace weir::cli {
 
@@ -105,19 +106,6 @@ std::vector<PortRange> parse_port_list(const std::string& text) {
     return ranges;
 }
 
-// A line is "ID PARENT MAJOR:MINOR ROOT MOUNT-POINT OPTIONS... - TYPE SOURCE OPTIONS" (proc(5)).
-std::string find_cgroup2(const std::string& mountinfo) {
-    std::istringstream lines(mountinfo);
-    for (std::string line; std::getline(lines, line);) {
-        if (line.find(" - cgroup2 ") == std::string::npos) continue;
-        std::istringstream fields(line);
-        std::string mount_point;
-        for (int field = 0; field < 5; ++field) fields >> mount_point;
-        return mount_point;
-    }
-    return {};
-}
-
 HostFacts read_host(const Config& config) {
     HostFacts facts;
     utsname name{};
@@ -127,7 +115,8 @@ HostFacts read_host(const Config& config) {
     facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     facts.jit = file_number("/proc/sys/net/core/bpf_jit_enable");
     facts.bpffs = bpffs_state(config.datapath.pins.root);
-    facts.cgroup2 = find_cgroup2(file_text("/proc/self/mountinfo"));
+    facts.cgroup = datapath::open_cgroup(config.datapath.cgroup);
+    facts.socket_abort = datapath::can_abort_sockets();
     facts.tcx = datapath::kernel_has_tcx();
     facts.forwarding4 = file_number("/proc/sys/net/ipv4/ip_forward");
     facts.forwarding6 = file_number("/proc/sys/net/ipv6/conf/all/forwarding");

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <expected>
 #include <optional>
 #include <string>
 #include <system_error>
@@ -10,6 +11,7 @@
 #include <vector>
 
 #include "loader/cli/config.hpp"
+#include "loader/datapath/cgroup.hpp"
 #include "loader/datapath/probe.hpp"
 #include "loader/datapath/roles.hpp"
 
@@ -34,7 +36,8 @@ struct HostFacts {
     bool btf = false;
     std::optional<int> jit;
     BpffsState bpffs = BpffsState::mounted;
-    std::string cgroup2;  // where the hierarchy is mounted; empty: nowhere
+    std::expected<datapath::Cgroup, std::string> cgroup;  // for socket hooks; the error says why there is none
+    std::expected<void, std::string> socket_abort;        // of UDP sockets; the error says what is lacking
     datapath::Answer tcx = datapath::Answer::unknown;
     std::optional<int> forwarding4;
     std::optional<int> forwarding6;
@@ -53,7 +56,5 @@ HostFacts read_host(const Config& config);
 
 // "8080,9000-9010", as in net.ipv4.ip_local_reserved_ports.
 std::vector<PortRange> parse_port_list(const std::string& text);
-// Mount point of the first cgroup v2 hierarchy in /proc/self/mountinfo's text; empty: there is none.
-std::string find_cgroup2(const std::string& mountinfo);
 
 }  // namespace weir::cli

@@ -220,6 +220,7 @@ Keys top_keys(Config& config) {
                        config.interfaces.workloads = strings(value, "interfaces.workloads");
                    }}});
          }},
+        {"cgroup", [&](const YAML::Node& node) { set_cgroup(config, scalar(node, "cgroup")); }},
         {"datapath", [&](const YAML::Node& node) { read_keys(node, "datapath.", datapath_keys(config)); }},
         {"serviceCIDR",
          [&](const YAML::Node& node) {
@@ -246,6 +247,11 @@ Keys top_keys(Config& config) {
 }
 
 }  // namespace
+
+void set_cgroup(Config& config, const std::string& value) {
+    config.datapath.socket_hooks = value != "off";
+    config.datapath.cgroup = value == "off" ? "" : value;
+}
 
 Config default_config() {
     Config config;

@@ -30,6 +30,9 @@ struct Config {
     std::string log_level = "info";
 };
 
+// value: a folder of cgroup v2, "off" (no socket hooks) or empty (the root, wherever it is mounted).
+void set_cgroup(Config& config, const std::string& value);
+
 // The defaults of every key: an empty file gives the same.
 Config default_config();
 

@@ -52,6 +52,11 @@ void add_interfaces(CLI::App& command, Flags& flags) {
         ->type_name("GLOB");
 }
 
+void add_cgroup(CLI::App& command, Flags& flags) {
+    command.add_option("--cgroup", flags.cgroup, "cgroup v2 folder whose processes reach services (default: the root), or off")
+        ->type_name("DIR");
+}
+
 std::expected<Config, std::string> effective(const Flags& flags) {
     auto config =
         flags.config.empty() ? std::expected<Config, std::string>(default_config()) : read_config(flags.config);
@@ -59,6 +64,7 @@ std::expected<Config, std::string> effective(const Flags& flags) {
     if (flags.manifests) config->manifests = *flags.manifests;
     if (flags.node) config->node = *flags.node;
     if (flags.pin_path) config->datapath.pins.root = *flags.pin_path;
+    if (flags.cgroup) set_cgroup(*config, *flags.cgroup);
     if (flags.log_level) config->log_level = *flags.log_level;
     if (!flags.uplinks.empty()) config->interfaces.uplinks = flags.uplinks;
     if (!flags.workloads.empty()) config->interfaces.workloads = flags.workloads;
@@ -80,7 +86,7 @@ int run_command_line(int argc, char** argv) {
     add_common(*run, flags);
     add_plan_input(*run, flags);
     add_interfaces(*run, flags);
-    run->add_option("--cgroup", flags.cgroup, "cgroup v2 folder for socket hooks")->type_name("DIR");
+    add_cgroup(*run, flags);
     run->add_option("--log-level", flags.log_level, "trace, debug, info, warning, error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
     run->callback([&] { chosen = [](const Config& config, OutputFormat) { return run_agent(config); }; });
@@ -89,6 +95,7 @@ int run_command_line(int argc, char** argv) {
     add_common(*check, flags);
     add_output(*check, flags);
     add_interfaces(*check, flags);
+    add_cgroup(*check, flags);
     check->callback([&] { chosen = run_check; });
 
     auto* plan = app.add_subcommand("plan", "what a node's maps would hold; touches no kernel");

@@ -34,6 +34,7 @@ boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
     count.template operator()<maps::Flow4Map>("flows4_unassured");
     count.template operator()<maps::Flow6Map>("flows6");
     count.template operator()<maps::Flow6Map>("flows6_unassured");
+    count.template operator()<maps::SocketPeerMap>("socket_peers");
     return usage;
 }
 
@@ -59,6 +60,8 @@ void print_table(const boost::json::object& status) {
         return value && value->is_string() ? std::string(value->get_string()) : std::string("-");
     };
     fmt::print("node        {}\nsource      {}\n", text("node"), text("source"));
+    // The cgroup whose processes the socket hooks serve.
+    fmt::print("sockets     {}\n", text("socketHooks"));
     if (const auto* held = agent.if_contains("held"); held && held->is_bool() && held->get_bool())
         fmt::print("held        the source has errors since the start: the maps stay as the last agent left them\n");
 

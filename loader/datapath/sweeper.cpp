@@ -19,10 +19,12 @@ std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     return result;
 }
 
-Sweeper::Sweeper(boost::asio::io_context& io, const Programs& programs, Done done)
+Sweeper::Sweeper(boost::asio::io_context& io, const Programs& programs, Done done, SocketsDone sockets_done)
     : io_(io),
       program_fd_(programs.sweep_fd()),
       done_(std::move(done)),
+      sockets_done_(std::move(sockets_done)),
+      sockets_(programs),
       thread_([this](std::stop_token stop) { work(stop); }) {}
 
 Sweeper::~Sweeper() {
@@ -39,15 +41,34 @@ void Sweeper::request() {
     wake_.notify_one();
 }
 
+void Sweeper::request_after_removal() {
+    {
+        std::lock_guard lock(mutex_);
+        requested_ = true;
+        // Twice: a connect() that was under way got the old backend, and is in the list of sockets only later.
+        socket_rounds_ = 2;
+    }
+    wake_.notify_one();
+}
+
 void Sweeper::work(std::stop_token stop) {
     while (!stop.stop_requested()) {
+        bool sockets = false;
         {
             std::unique_lock lock(mutex_);
             if (!wake_.wait(lock, stop, [this] { return requested_; })) return;
             requested_ = false;
+            if (socket_rounds_ > 0) {
+                --socket_rounds_;
+                sockets = true;
+            }
         }
         auto result = sweep_once(program_fd_);
         boost::asio::post(io_, [this, result] { done_(result); });
+        if (sockets) {
+            auto aborted = sockets_.abort_orphans();
+            boost::asio::post(io_, [this, aborted] { sockets_done_(aborted); });
+        }
     }
 }
 

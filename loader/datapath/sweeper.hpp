@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s.
+// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s. What it does
+// for flows of removed backends, it does for the node's sockets, too (socket_abort.hpp).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
 #include <condition_variable>
+#include <cstddef>
 #include <functional>
 #include <mutex>
 #include <thread>
 
 #include "loader/datapath/programs.hpp"
+#include "loader/datapath/socket_abort.hpp"
 #include "maps/abi.h"
 
 namespace weir::datapath {
@@ -19,15 +22,18 @@ std::expected<abi::sweep_result, std::string> sweep_once(int program_fd);
 class Sweeper {
 public:
     using Done = std::function<void(const std::expected<abi::sweep_result, std::string>&)>;
+    using SocketsDone = std::function<void(const std::expected<std::size_t, std::string>& aborted)>;
 
-    // done is called on io's thread after every sweep.
-    Sweeper(boost::asio::io_context& io, const Programs& programs, Done done);
+    // done is called on io's thread after every sweep, sockets_done after those that looked at sockets.
+    Sweeper(boost::asio::io_context& io, const Programs& programs, Done done, SocketsDone sockets_done);
     ~Sweeper();
     Sweeper(const Sweeper&) = delete;
     Sweeper& operator=(const Sweeper&) = delete;
 
     // A sweep that begins after this call; requests during a sweep become one more.
     void request();
+    // The same, and sockets that are connected to removed backends are aborted.
+    void request_after_removal();
 
 private:
     void work(std::stop_token stop);
@@ -35,9 +41,12 @@ private:
     boost::asio::io_context& io_;
     int program_fd_;
     Done done_;
+    SocketsDone sockets_done_;
+    SocketAborter sockets_;
     std::mutex mutex_;
     std::condition_variable_any wake_;
     bool requested_ = false;
+    int socket_rounds_ = 0;  // sweeps to come that look at sockets
     std::jthread thread_;  // last: it uses all of the above
 };
 

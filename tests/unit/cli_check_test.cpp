@@ -21,7 +21,7 @@ HostFacts healthy() {
     facts.capabilities = ~std::uint64_t{0};
     facts.btf = true;
     facts.jit = 1;
-    facts.cgroup2 = "/sys/fs/cgroup";
+    facts.cgroup = datapath::Cgroup{.path = "/sys/fs/cgroup"};
     facts.tcx = datapath::Answer::yes;
     facts.forwarding4 = 1;
     facts.forwarding6 = 1;
@@ -120,7 +120,7 @@ TEST(Check, NotesComeWithARemedyAndStopNothing) {
     auto facts = healthy();
     facts.btf = false;
     facts.jit = 0;
-    facts.cgroup2 = "";
+    facts.cgroup = std::unexpected("no cgroup v2 hierarchy is mounted; mount one");
     facts.forwarding4 = 0;
     facts.forwarding6 = 0;
     facts.uplinks[0].rp_filter = 1;
@@ -161,13 +161,28 @@ TEST(Check, PortLists) {
                 testing::ElementsAre(PortRange{8080, 8080}, PortRange{9000, 9010}));
 }
 
-TEST(Check, CgroupHierarchies) {
-    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup rw,nosuid shared:9 - cgroup2 cgroup2 rw\n"), "/sys/fs/cgroup");
-    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"
-                           "36 35 0:31 / /sys/fs/cgroup/cpu rw shared:9 - cgroup cgroup rw,cpu\n"
-                           "37 35 0:32 / /sys/fs/cgroup/unified rw shared:9 - cgroup2 none rw\n"),
-              "/sys/fs/cgroup/unified");
-    EXPECT_EQ(find_cgroup2("35 24 0:30 / /sys/fs/cgroup ro - tmpfs tmpfs ro\n"), "");
+TEST(Check, ACgroupThatIsNotTheRoot) {
+    auto facts = healthy();
+    facts.cgroup->root = false;
+    EXPECT_EQ(finding(judged(facts), "cgroup").state, State::note);
+}
+
+TEST(Check, UdpSocketsThatCannotBeAborted) {
+    auto facts = healthy();
+    facts.socket_abort = std::unexpected("no CONFIG_INET_DIAG_DESTROY");
+    auto abort = finding(judged(facts), "socket-abort");
+    EXPECT_EQ(abort.state, State::note);
+    EXPECT_THAT(abort.detail, HasSubstr("CONFIG_INET_DIAG_DESTROY"));
+}
+
+TEST(Check, NoSocketHooksAsConfigured) {
+    auto facts = healthy();
+    facts.cgroup = std::unexpected("none");
+    auto config = default_config();
+    set_cgroup(config, "off");
+    auto findings = judge(facts, config);
+    EXPECT_EQ(finding(findings, "cgroup").state, State::ok);
+    EXPECT_EQ(finding(findings, "socket-abort").name, "");
 }
 
 }  // namespace
