@@ -178,6 +178,10 @@ class Agent:
         """By name: role (uplink, workload), tc, xdp."""
         return {one["name"]: one for one in self.json("status")["agent"]["interfaces"]}
 
+    def socket_hooks(self) -> dict[str, int]:
+        """Links of the socket hooks: by pin, the link's id in the kernel."""
+        return {pin.name: _described("link", pin)["id"] for pin in self.pins() if pin.name.startswith("cgroup-")}
+
     def detach(self) -> str:
         return self.cli("detach")
 

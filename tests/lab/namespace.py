@@ -30,6 +30,7 @@ class Reply:
     server: str = ""  # address:port that the pod was reached at
     local: str = ""   # the client's own address:port
     data: str = ""    # UDP: what the pod received
+    source: str = ""  # of a DatagramSocket: where the answer came from, as the client was told
     error: str = ""   # ECONNREFUSED, timeout, ...; empty: none
 
     @property
@@ -108,6 +109,7 @@ class Connection:
     worker: Worker
     handles: list[int]
     local: list[str]
+    peer: list[str]  # whom the client was told to be connected to
 
     def ask_all(self, path: str = "/") -> list[Reply]:
         return [Reply(**answer) for answer in self.worker.call("ask", handles=self.handles, path=path)]
@@ -119,6 +121,32 @@ class Connection:
         self.worker.call("close", handles=self.handles)
 
     def __enter__(self) -> Connection:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class DatagramSocket:
+    """A UDP socket that stays open."""
+
+    worker: Worker
+    handle: int
+    peer: str  # whom the client was told to be connected to; empty: to nobody
+
+    def ask(self, address: str = "", port: int = 0, timeout: float = DEFAULT_TIMEOUT) -> Reply:
+        """A datagram to the address (none: to the peer) and its answer."""
+        return Reply(**self.worker.call("udp_ask", handle=self.handle, address=address, port=port, timeout=timeout))
+
+    def wait(self, timeout: float = DEFAULT_TIMEOUT) -> Reply:
+        """Sends nothing and waits for a datagram."""
+        return Reply(**self.worker.call("udp_wait", handle=self.handle, timeout=timeout))
+
+    def close(self) -> None:
+        self.worker.call("udp_close", handle=self.handle)
+
+    def __enter__(self) -> DatagramSocket:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -215,7 +243,14 @@ class Namespace:
                 timeout: float = DEFAULT_TIMEOUT) -> Connection:
         opened = self.worker.call("open", address=address, port=port, count=count, source_port=source_port,
                                   timeout=timeout)
-        return Connection(self.worker, [one["handle"] for one in opened], [one["local"] for one in opened])
+        return Connection(self.worker, *([one[key] for one in opened] for key in ("handle", "local", "peer")))
+
+    def udp_socket(self, family: int = 4) -> DatagramSocket:
+        """Connected to nobody."""
+        return DatagramSocket(self.worker, **self.worker.call("udp_open", address="::" if family == 6 else "0.0.0.0"))
+
+    def udp_connect(self, address: str, port: int) -> DatagramSocket:
+        return DatagramSocket(self.worker, **self.worker.call("udp_open", address=address, port=port))
 
     def download(self, address: str, port: int, size: int, timeout: float = 60) -> dict:
         return self.worker.call("download", address=address, port=port, size=size, timeout=timeout)

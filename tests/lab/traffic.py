@@ -51,6 +51,7 @@ class HttpConnection:
             raise
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.local = endpoint(*self._socket.getsockname()[:2])
+        self.peer = endpoint(*self._socket.getpeername()[:2])
         self._http = http.client.HTTPConnection("lab")
         self._http.auto_open = 0
         self._http.sock = self._socket
@@ -148,6 +149,43 @@ def udp_hops(address: str, port: int, hops: int, timeout: float) -> dict:
         except OSError as error:
             return {"error": error_name(error)}
     return {"error": ""}
+
+
+class DatagramSocket:
+    """A UDP socket that stays open, connected (port not 0) or not."""
+
+    def __init__(self, address: str, port: int) -> None:
+        self._socket = socket.socket(family_of(address), socket.SOCK_DGRAM)
+        self.peer = ""
+        if port:
+            try:
+                self._socket.connect((address, port))
+            except OSError:
+                self._socket.close()
+                raise
+            self.peer = endpoint(*self._socket.getpeername()[:2])
+
+    def ask(self, address: str, port: int, timeout: float) -> dict:
+        """A datagram to this address (empty: to the peer) and the answer, with the address that it came from."""
+        try:
+            if address:
+                self._socket.sendto(b"weir", (address, port))
+            else:
+                self._socket.send(b"weir")
+        except OSError as error:
+            return {"error": error_name(error)}
+        return self.wait(timeout)
+
+    def wait(self, timeout: float) -> dict:
+        self._socket.settimeout(timeout)
+        try:
+            data, source = self._socket.recvfrom(65535)
+            return json.loads(data) | {"source": endpoint(*source[:2])}
+        except OSError as error:
+            return {"error": error_name(error)}
+
+    def close(self) -> None:
+        self._socket.close()
 
 
 def ping(address: str, payload: int, timeout: float) -> dict:

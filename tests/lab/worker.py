@@ -27,6 +27,7 @@ class Operations:
         self._numbers = itertools.count(1)
         self._connections: dict[int, traffic.HttpConnection] = {}
         self._transfers: dict[int, traffic.Transfer] = {}
+        self._datagrams: dict[int, traffic.DatagramSocket] = {}
 
     def http(self, address: str, port: int, path: str, source_ports: list[int], timeout: float,
              parallel: int) -> list[dict]:
@@ -56,7 +57,8 @@ class Operations:
         for _ in range(count):
             number = next(self._numbers)
             self._connections[number] = traffic.HttpConnection(address, port, source_port, timeout)
-            opened.append({"handle": number, "local": self._connections[number].local})
+            opened.append({"handle": number, "local": self._connections[number].local,
+                           "peer": self._connections[number].peer})
         return opened
 
     def ask(self, handles: list[int], path: str) -> list[dict]:
@@ -71,6 +73,21 @@ class Operations:
     def close(self, handles: list[int]) -> None:
         for handle in handles:
             self._connections.pop(handle).close()
+
+    def udp_open(self, address: str, port: int = 0) -> dict:
+        """A UDP socket that stays open; port 0: connected to nobody."""
+        number = next(self._numbers)
+        self._datagrams[number] = traffic.DatagramSocket(address, port)
+        return {"handle": number, "peer": self._datagrams[number].peer}
+
+    def udp_ask(self, handle: int, address: str, port: int, timeout: float) -> dict:
+        return self._datagrams[handle].ask(address, port, timeout)
+
+    def udp_wait(self, handle: int, timeout: float) -> dict:
+        return self._datagrams[handle].wait(timeout)
+
+    def udp_close(self, handle: int) -> None:
+        self._datagrams.pop(handle).close()
 
     def download(self, address: str, port: int, size: int, timeout: float) -> dict:
         with traffic.HttpConnection(address, port, timeout=timeout) as connection:
