@@ -3,8 +3,8 @@
  * Socket hooks (cgroup v2): processes in the node's own network namespace reach Services. The destination is rewritten
  * once, at connect(), or at sendmsg() for UDP sockets that are not connected; no packet is ever touched. The kernel
  * chooses route and source address after the hook, so a socket that is bound to no address gets the one that leads to
- * the backend. One that is bound to a loopback address reaches backends on this host only: the kernel refuses the
- * others (EINVAL for IPv4).
+ * the backend. One that is bound to a loopback address gets EINVAL, from the kernel (IPv4) or from here: a packet of it
+ * would leave the host and never be answered.
  *
  * A refusal is an error at once, because nothing else would come: no packet leaves, so there is nobody to answer, and a
  * retransmission would not pass a hook again.
@@ -34,12 +34,17 @@ static __always_inline int error_of(enum verdict verdict)
     }
 }
 
+/* bpf_set_retval: Linux >= 5.18; REFUSE alone means EPERM. */
+static __always_inline int fail(int error)
+{
+    bpf_set_retval(error);
+    return REFUSE;
+}
+
 static __always_inline int refuse(enum verdict verdict)
 {
     count(verdict, 1, 0);
-    /* Linux >= 5.18; REFUSE alone means EPERM. */
-    bpf_set_retval(error_of(verdict));
-    return REFUSE;
+    return fail(error_of(verdict));
 }
 
 /* Ours are TCP and UDP of the node; ping sockets come here too. 0: every network namespace, see datapath_config. */
@@ -130,6 +135,9 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, __u8 family, enu
         if (call == CALL_SENDMSG)
             bpf_map_update_elem(&socket_peers, &named, &backend, BPF_ANY);
     }
+    /* No backend has a loopback address. Linux sends from ::1 to anywhere, unlike from 127.0.0.0/8. */
+    if (family == FAMILY_IPV6 && is_bound_to_loopback6(ctx))
+        return fail(-EINVAL);
     socket_peer_remember_frontend(&named, &backend);
     set_socket_address(ctx, family, &backend.address, backend.port_be);
     return PROCEED;

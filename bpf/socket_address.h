@@ -77,6 +77,13 @@ static __always_inline int is_this_host(const struct address *address)
     return !(address->words_be[0] | address->words_be[1] | address->words_be[2] | (last & ~bpf_htonl(1)));
 }
 
+static __always_inline int is_bound_to_loopback6(const struct bpf_sock_addr *ctx)
+{
+    struct bpf_sock *sk = ctx->sk;
+
+    return sk && !(sk->src_ip6[0] | sk->src_ip6[1] | sk->src_ip6[2]) && sk->src_ip6[3] == bpf_htonl(1);
+}
+
 /* The node's own address of the same family as the destination. */
 static __always_inline void node_address(const struct address *destination, struct address *address)
 {

@@ -134,7 +134,8 @@ void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result
 }
 
 void Agent::on_sockets(const std::expected<std::size_t, std::string>& aborted) {
-    if (aborted && *aborted > 0) spdlog::info("aborted {} UDP sockets of processes on the node: their backend is gone", *aborted);
+    if (aborted && *aborted > 0)
+        spdlog::info("aborted {} UDP sockets of processes on the node: their backend is gone", *aborted);
     if (aborted || !logged_.insert("sockets " + aborted.error()).second) return;
     spdlog::warn("{}: UDP sockets on the node stay connected to removed backends", aborted.error());
 }
@@ -328,7 +329,8 @@ void Agent::attach_sockets() {
         spdlog::info("{}: socket hooks", cgroup->path);
         if (!cgroup->root && settings.cgroup.empty())
             socket_problem_ = fmt::format(
-                "{} is not the root cgroup: only processes in it and below reach services; mount the host's and name it "
+                "{} is not the root cgroup: only processes in it and below reach services; mount the host's and name "
+                "it "
                 "(--cgroup)",
                 cgroup->path);
     } else {

@@ -73,8 +73,8 @@ private:
 
     std::map<unsigned, datapath::Attached> attached_;
     std::map<unsigned, std::string> attach_failures_;
-    std::string socket_cgroup_;   // whose processes are served; empty: none
-    std::string socket_problem_;  // why they are not, or what they lack
+    std::string socket_cgroup_;                // whose processes are served; empty: none
+    std::string socket_problem_;               // why they are not, or what they lack
     std::vector<plan::MapChanges> unwritten_;  // in order; kept until the kernel takes them
     std::string write_failure_;
     std::vector<model::Problem> source_problems_;

@@ -99,20 +99,22 @@ void judge_sockets(const HostFacts& facts, const datapath::Settings& settings, s
         return;
     }
     if (facts.cgroup->root)
-        findings.push_back({"cgroup", State::ok, fmt::format("cgroup v2 at {}: every process on the node is served",
-                                                            facts.cgroup->path), ""});
+        findings.push_back({"cgroup", State::ok,
+                            fmt::format("cgroup v2 at {}: every process on the node is served", facts.cgroup->path),
+                            ""});
     else
-        findings.push_back({"cgroup", State::note,
-                            fmt::format("{} is not the root cgroup: only processes in it and below reach services",
-                                        facts.cgroup->path),
-                            "nothing if that is meant; in a container, mount the host's /sys/fs/cgroup and name it (--cgroup)"});
+        findings.push_back(
+            {"cgroup", State::note,
+             fmt::format("{} is not the root cgroup: only processes in it and below reach services",
+                         facts.cgroup->path),
+             "nothing if that is meant; in a container, mount the host's /sys/fs/cgroup and name it (--cgroup)"});
     if (facts.socket_abort)
         findings.push_back({"socket-abort", State::ok, "UDP sockets connected to removed backends can be aborted", ""});
     else
-        findings.push_back({"socket-abort", State::note,
-                            fmt::format("UDP sockets on the node stay connected to removed backends: {}",
-                                        facts.socket_abort.error()),
-                            "run as root, on a kernel that has it; or have clients reconnect"});
+        findings.push_back(
+            {"socket-abort", State::note,
+             fmt::format("UDP sockets on the node stay connected to removed backends: {}", facts.socket_abort.error()),
+             "run as root, on a kernel that has it; or have clients reconnect"});
 }
 
 Finding judge_tcx(datapath::Answer tcx, datapath::TcMode mode) {

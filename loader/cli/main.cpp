@@ -53,7 +53,9 @@ void add_interfaces(CLI::App& command, Flags& flags) {
 }
 
 void add_cgroup(CLI::App& command, Flags& flags) {
-    command.add_option("--cgroup", flags.cgroup, "cgroup v2 folder whose processes reach services (default: the root), or off")
+    command
+        .add_option("--cgroup", flags.cgroup,
+                    "cgroup v2 folder whose processes reach services (default: the root), or off")
         ->type_name("DIR");
 }
 

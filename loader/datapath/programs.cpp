@@ -291,7 +291,8 @@ int Programs::sweep_fd() const {
 }
 int Programs::socket_fd(std::string_view hook) const {
     if (!loaded_->sock) return -1;
-    const bpf_program* program = bpf_object__find_program_by_name(loaded_->sock->obj, fmt::format("weir_{}", hook).c_str());
+    const bpf_program* program =
+        bpf_object__find_program_by_name(loaded_->sock->obj, fmt::format("weir_{}", hook).c_str());
     return program ? bpf_program__fd(program) : -1;
 }
 int Programs::map_fd(std::string_view name) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s. What it does
-// for flows of removed backends, it does for the node's sockets, too (socket_abort.hpp).
+// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s. What it
+// does for flows of removed backends, it does for the node's sockets, too (socket_abort.hpp).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -47,7 +47,7 @@ private:
     std::condition_variable_any wake_;
     bool requested_ = false;
     int socket_rounds_ = 0;  // sweeps to come that look at sockets
-    std::jthread thread_;  // last: it uses all of the above
+    std::jthread thread_;    // last: it uses all of the above
 };
 
 }  // namespace weir::datapath

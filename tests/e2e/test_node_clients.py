@@ -197,6 +197,24 @@ def test_source_ranges_hold_for_the_node(lab: Lab, node: Namespace, family: int)
                 assert node.http_get(*lab.frontend(name, kind, family)).ok
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("family", FAMILIES)
+def test_from_a_loopback_address_no_backend_is_reached(lab: Lab, node: Namespace, family: int, protocol: str) -> None:
+    _, port = lab.frontend(service_of(LOCAL, family), "NodePort", family, protocol)
+    script = f"""import errno, socket
+kind = socket.SOCK_STREAM if "{protocol}" == "TCP" else socket.SOCK_DGRAM
+with socket.socket(socket.AF_INET6 if {family} == 6 else socket.AF_INET, kind) as client:
+    client.settimeout(3)
+    client.bind(("{LOOPBACK[family]}", 0))
+    try:
+        client.connect(("{LOOPBACK[family]}", {port}))
+        print("connected")
+    except OSError as error:
+        print(errno.errorcode.get(error.errno, error))
+"""
+    assert node.exec("/usr/bin/python3", "-c", script).strip() == "EINVAL"
+
+
 # --- what is none of ours
 
 
