@@ -128,18 +128,21 @@ static __always_inline struct backend *backend_of_slot(const struct slot_range *
  * Which frontend is meant, does it want this packet, and which backend gets it? Answers UNDECIDED with choice filled
  * in. Global: the verifier looks at it once, and its stack does not add to that of the steps behind it.
  */
-__noinline int backend_choose(const struct flow6_key *tuple, __u32 scope, __u64 hash, struct choice *choice)
+__noinline int backend_choose(const struct flow6_key *wanted, __u32 scope, __u64 hash, struct choice *choice)
 {
     struct frontend *fe = NULL;
     struct backend *backend = NULL;
+    __u32 id = BACKEND_NONE;
 
-    if (!tuple || !choice)
+    if (!wanted || !choice)
         return VERDICT_DROP_TABLE;
     __builtin_memset(choice, 0, sizeof(*choice));
-    int verdict = frontend_find(tuple, scope, &fe);
+    /* Linux < 6.2 takes no map keys out of a global function's arguments. */
+    struct flow6_key tuple = *wanted;
+    int verdict = frontend_find(&tuple, scope, &fe);
     if (verdict != UNDECIDED || !fe)
         return verdict;
-    if (fe->flags & FRONTEND_SOURCE_RANGES && !source_admitted(fe, &tuple->source))
+    if (fe->flags & FRONTEND_SOURCE_RANGES && !source_admitted(fe, &tuple.source))
         return VERDICT_DROP_SOURCE_RANGE;
     switch (scope == SCOPE_CLUSTER ? fe->cluster_action : fe->external_action) {
     case SCOPE_BALANCE:
@@ -153,13 +156,14 @@ __noinline int backend_choose(const struct flow6_key *tuple, __u32 scope, __u64 
     }
     if (fe->flags & FRONTEND_AFFINITY) {
         __u8 members = BACKEND_IN_USE | (scope == SCOPE_CLUSTER ? fe->cluster_members : fe->external_members);
-        backend = backend_of_client(fe, members, &tuple->source, &choice->backend_id);
+        backend = backend_of_client(fe, members, &tuple.source, &id);
         choice->affinity_service = fe->service_id;
     }
     if (!backend)
-        backend = backend_of_slot(scope == SCOPE_CLUSTER ? &fe->cluster : &fe->external, hash, &choice->backend_id);
+        backend = backend_of_slot(scope == SCOPE_CLUSTER ? &fe->cluster : &fe->external, hash, &id);
     if (!backend)
         return VERDICT_DROP_STALE_BACKEND;
+    choice->backend_id = id;
     choice->address = backend->address;
     choice->port_be = backend->port_be;
     return UNDECIDED;

@@ -96,7 +96,8 @@ void NetlinkRequest::add_bytes(std::uint16_t attribute, const void* data, std::s
     mnl_attr_put_check(message(), buffer_.size(), attribute, size, data);
 }
 
-NetlinkSocket::NetlinkSocket(mnl_socket* socket, int protocol) : socket_(socket), protocol_(protocol), buffer_(datagram_size) {}
+NetlinkSocket::NetlinkSocket(mnl_socket* socket, int protocol)
+    : socket_(socket), protocol_(protocol), buffer_(datagram_size) {}
 
 std::expected<NetlinkSocket, std::string> NetlinkSocket::open(int protocol) {
     mnl_socket* socket = mnl_socket_open2(protocol, SOCK_CLOEXEC);
@@ -168,7 +169,8 @@ std::expected<NetlinkSocket::Received, std::string> NetlinkSocket::receive(const
 
 std::string NetlinkSocket::describe(NetlinkRequest& request, std::error_code error) const {
     if (error == std::errc::interrupted)
-        return fmt::format("{}: they change faster than they can be read", request_name(protocol_, request.message()->nlmsg_type));
+        return fmt::format("{}: they change faster than they can be read",
+                           request_name(protocol_, request.message()->nlmsg_type));
     return fmt::format("{}: {}", request_name(protocol_, request.message()->nlmsg_type), error.message());
 }
 
