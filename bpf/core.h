@@ -50,8 +50,7 @@ static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope sc
 /* No flow is known: does a frontend want the packet? UNDECIDED: yes, and its flow has been made. */
 static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __u8 family, enum scope scope)
 {
-    __u32 zero = 0;
-    struct new_flow *flow = bpf_map_lookup_elem(&new_flow_space, &zero);
+    struct new_flow *flow = new_flow_now();
 
     if (!flow)
         return VERDICT_DROP_TABLE;

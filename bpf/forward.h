@@ -125,7 +125,8 @@ __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key 
     if (fib.mtu_result > 1)
         hop->mtu = fib.mtu_result;
 
-    struct device *device = bpf_map_lookup_elem(&devices, &hop->ifindex);
+    __u32 ifindex = fib.ifindex; /* on the stack: Linux < 6.2 takes no key from a global function's argument */
+    struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
     if (device)
         hop->device_flags = device->flags;
     if (family == FAMILY_IPV4) {

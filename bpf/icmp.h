@@ -229,9 +229,9 @@ static __always_inline int icmp_flow(context *ctx, struct packet *p, __u8 family
                                         : parse_quotation6(data, data_end, quoted, p);
     if (verdict != UNDECIDED)
         return verdict;
-    *found = flow_find(p, family, TABLE_ASSURED);
-    if (!*found)
-        *found = flow_find(p, family, TABLE_UNASSURED);
+    struct flow6_key tuple;
+    tuple_of(p, family, &tuple);
+    *found = flow_find_peer(family, &tuple);
     return *found ? UNDECIDED : VERDICT_PASS_NO_FRONTEND;
 }
 

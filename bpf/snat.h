@@ -110,13 +110,23 @@ static __always_inline int reply_claim_family(__u8 family, struct new_flow *flow
     return 1;
 }
 
+static __always_inline struct new_flow *new_flow_now(void)
+{
+    __u32 zero = 0;
+
+    return bpf_map_lookup_elem(&new_flow_space, &zero);
+}
+
 /*
  * One candidate (in flow->to). Answers 1 when the reply tuple is this flow's, 0 when it is another's, < 0 on failure.
  * Global: the verifier looks at it once, not once per probe and per path to it. It knows nothing of the arguments then,
- * so the family becomes a constant here.
+ * so the family becomes a constant here; and the flow is looked up again, since what such a function is given is no key
+ * and no value to the map helpers of Linux < 6.2.
  */
-__noinline int reply_claim(__u32 family, struct new_flow *flow)
+__noinline int reply_claim(__u32 family)
 {
+    struct new_flow *flow = new_flow_now();
+
     if (!flow)
         return -1;
     if (family == FAMILY_IPV4)
@@ -135,10 +145,10 @@ static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
     int claimed = 0;
 
     if (!(flow->forward_flags & FLOW_SNAT) || flow->from.protocol == IPPROTO_SCTP)
-        claimed = reply_claim(family, flow);
+        claimed = reply_claim(family);
     for (int i = 0; i < SNAT_PROBES && !claimed; i++) {
         flow->to.source_port_be = bpf_htons(config.snat_port_min + candidate);
-        claimed = reply_claim(family, flow);
+        claimed = reply_claim(family);
         candidate = candidate + 1 < ports ? candidate + 1 : 0;
     }
     if (claimed < 0)

@@ -86,6 +86,11 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
             context_sum_changed(ctx, f->address_delta, forwarded);
         return UNDECIDED;
     }
+    /* Checked above, but Linux 6.1 does not remember under which condition; the barrier keeps clang from knowing
+     * better. */
+    barrier_var(ports);
+    if ((void *)(ports + 2) > data_end)
+        return VERDICT_PASS_MALFORMED;
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;
     return context_l4_checksum(ctx, p, family, f, forwarded);

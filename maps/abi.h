@@ -260,8 +260,8 @@ WEIR_STATIC_ASSERT(sizeof(struct fragment) == 8, "fragment");
 
 /*
  * Map `socket_peers` (LRU hash): sockets of the node that were sent to a backend in a frontend's place. Writer: socket
- * hooks (connect, sendmsg; sock_release deletes what a connected socket had). Reader: socket hooks, and the agent, which
- * aborts UDP sockets that are connected to removed backends.
+ * hooks (connect, sendmsg; sock_release deletes what a connected socket had). Reader: socket hooks, and the agent,
+ * which aborts UDP sockets that are connected to removed backends.
  *
  * An entry of side SOCKET_PEER_BACKEND says which frontend a backend stands for: whom the socket is told that it speaks
  * with. One of side SOCKET_PEER_FRONTEND (UDP sockets that are not connected) says which backend the datagrams to a
@@ -283,7 +283,8 @@ struct socket_peer_key {
 WEIR_STATIC_ASSERT(sizeof(struct socket_peer_key) == 32, "socket_peer_key");
 
 struct socket_peer {
-    struct address address; /* of the other side; a frontend's as the socket named it, which may be a loopback address */
+    /* Of the other side; a frontend's as the socket named it, which may be a loopback address. */
+    struct address address;
     __be16 port_be;
     __u8 pad[2];
     __u32 backend_id;

@@ -164,7 +164,7 @@ plan::NodeContext Agent::node_context() const {
             if (assigned.second == datapath::Role::uplink) of_uplinks.push_back(address);
         }
     }
-    fill_node(context, cluster_.node(config_.node), of_uplinks, config_.node_port_addresses);
+    fill_node(context, cluster_, of_uplinks, config_.node_port_addresses);
     return context;
 }
 

@@ -90,7 +90,7 @@ std::expected<Answer, std::string> ask_manifests(const Config& config, const dat
     model::Cluster cluster;
     for (auto& object : read->objects) cluster.apply(model::Upsert{std::move(object)});
 
-    auto context = node_context(config, cluster.node(config.node));
+    auto context = node_context(config, cluster);
     auto family = tuple.source.family();
     if (std::ranges::find(context.addresses, family, &model::Address::family) == context.addresses.end()) {
         fmt::print(stderr, "note: no Node object {} with an {} address: {} stands for it\n", config.node,

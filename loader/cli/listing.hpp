@@ -12,6 +12,7 @@
 #include "loader/cli/config.hpp"
 #include "loader/datapath/attach.hpp"
 #include "loader/datapath/links.hpp"
+#include "loader/model/cluster.hpp"
 #include "loader/model/objects.hpp"
 #include "loader/plan/layout.hpp"
 #include "loader/plan/plan.hpp"
@@ -33,12 +34,12 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
 // The datapath's view of an uplink.
 abi::device device_of(const datapath::Link& link, const datapath::Attached& attached, const plan::NodeContext& node);
 
-// The node as its Node object (nullptr: there is none) and the configuration describe it.
-plan::NodeContext node_context(const Config& config, const model::Node* node);
+// The node as the Node objects and the configuration describe it.
+plan::NodeContext node_context(const Config& config, const model::Cluster& cluster);
 
 // Node addresses, zone and NodePort addresses: from the Node object where there is one, else from the uplinks.
 // selected: nodePortAddresses; empty means the primary ones.
-void fill_node(plan::NodeContext& context, const model::Node* node, const std::vector<model::Address>& of_uplinks,
+void fill_node(plan::NodeContext& context, const model::Cluster& cluster, const std::vector<model::Address>& of_uplinks,
                const std::vector<model::Cidr>& selected);
 
 }  // namespace weir::cli

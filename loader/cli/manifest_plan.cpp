@@ -17,7 +17,7 @@ std::expected<ManifestPlan, std::string> plan_manifests(const Config& config) {
     ManifestPlan out;
     for (auto& object : read->objects) out.cluster.apply(model::Upsert{std::move(object)});
 
-    plan::Planner planner(node_context(config, out.cluster.node(config.node)));
+    plan::Planner planner(node_context(config, out.cluster));
     out.services = planner.plan(out.cluster, out.cluster.take_dirty());
     out.problems = std::move(read->problems);
     for (const auto& service : out.services)

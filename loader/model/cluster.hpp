@@ -42,6 +42,7 @@ public:
     // are neither and the Service has a selector, slices made from the Pods that it selects (semantics section 1).
     std::vector<EndpointSlice> slices_of(const Service& service) const;
     const Node* node(const std::string& name) const;
+    const std::unordered_map<std::string, Node>& nodes() const { return nodes_; }  // by name
     std::size_t pod_count() const { return pods_.size(); }
     std::size_t endpoint_count() const { return endpoint_count_; }  // of slices and Endpoints
 

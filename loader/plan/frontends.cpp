@@ -20,6 +20,11 @@ bool contains(const std::vector<T>& values, const T& value) {
     return std::ranges::find(values, value) != values.end();
 }
 
+// An external IP may well be the address of another node, which has ports of its own.
+bool is_of_a_node(const NodeContext& node, const model::Address& address) {
+    return contains(node.addresses, address) || std::ranges::binary_search(node.other_nodes, address);
+}
+
 class PlaceList {
 public:
     PlaceList(const std::vector<Family>& families, std::vector<Place>& out) : families_(families), out_(out) {}
@@ -137,7 +142,7 @@ ServicePortPlan plan_port(const model::Service& service, const model::ServicePor
                           .cluster = {},
                           .external = {},
                           .restricted = place.kind == abi::FRONTEND_LOAD_BALANCER && is_restricted(service, family),
-                          .of_node = place.kind == abi::FRONTEND_NODE_PORT || contains(node.addresses, place.address)};
+                          .of_node = place.kind == abi::FRONTEND_NODE_PORT || is_of_a_node(node, place.address)};
         if (place.kind == abi::FRONTEND_CLUSTER_IP) {
             frontend.cluster = scope_of(*sets, service.internal_traffic_policy, table);
             frontend.external = node.external_cluster_ip ? frontend.cluster : closed;

@@ -20,6 +20,7 @@ struct NodeContext {
     std::string zone;
     std::vector<model::Address> addresses;            // every address of the node
     std::vector<model::Address> node_port_addresses;  // those that serve NodePorts
+    std::vector<model::Address> other_nodes;          // addresses of the other nodes; sorted
     std::vector<model::Cidr> service_cidrs;           // for ClusterIP allocation, at most one per family
     std::uint16_t node_port_min = 30000;
     std::uint16_t node_port_max = 32767;
@@ -52,7 +53,7 @@ struct Frontend {
     Scope cluster;
     Scope external;
     bool restricted = false;  // to the source ranges of the service port
-    bool of_node = false;     // the address is one of the node's
+    bool of_node = false;     // the address is one of a node's, this one's or another's
     bool operator==(const Frontend&) const = default;
 };
 
