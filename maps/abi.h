@@ -94,7 +94,7 @@ struct frontend {
 WEIR_STATIC_ASSERT(sizeof(struct frontend) == 32, "frontend");
 
 enum vip_flags {
-    VIP_OF_NODE = 1,        /* an address of the node: what no frontend wants is the host stack's business */
+    VIP_OF_NODE = 1, /* somebody else serves it too (a node, another proxy): what no frontend wants is passed on */
     VIP_CLOSED_OUTSIDE = 2, /* nothing of it is offered to uplinks (a ClusterIP) */
 };
 

@@ -9,7 +9,7 @@ VerdictName verdict_name(abi::verdict verdict) {
         case abi::VERDICT_PASS_NOT_IP:
             return {"pass_not_ip", "neither IPv4 nor IPv6"};
         case abi::VERDICT_PASS_PROTOCOL:
-            return {"pass_protocol", "none of TCP, UDP and SCTP"};
+            return {"pass_protocol", "none of TCP, UDP and SCTP, or too many extension headers"};
         case abi::VERDICT_PASS_MALFORMED:
             return {"pass_malformed", "headers that do not add up, left to the host stack"};
         case abi::VERDICT_PASS_FRAGMENT:
@@ -45,13 +45,14 @@ VerdictName verdict_name(abi::verdict verdict) {
         case abi::VERDICT_DROP_NO_LOCAL_BACKEND:
             return {"drop_no_local_backend", "traffic policy Local and no usable endpoint on this node"};
         case abi::VERDICT_DROP_CLOSED_FRONTEND:
-            return {"drop_closed_frontend", "the frontend is not offered to this source"};
+            return {"drop_closed_frontend", "the frontend, or its address, is not offered to this source"};
         case abi::VERDICT_DROP_SOURCE_RANGE:
             return {"drop_source_range", "the source is not in loadBalancerSourceRanges"};
         case abi::VERDICT_DROP_SERVICE_RANGE:
             return {"drop_service_range", "an address of the service range that no Service has"};
         case abi::VERDICT_DROP_VIP_PROTOCOL:
-            return {"drop_vip_protocol", "a frontend's address, and neither TCP, UDP, SCTP nor ping"};
+            return {"drop_vip_protocol",
+                    "a frontend's address, and nothing that it serves; or a fragment of SCTP whose port changes"};
         case abi::VERDICT_DROP_STRAY_RST:
             return {"drop_stray_rst", "a RST that belongs to no flow"};
         case abi::VERDICT_DROP_NO_ROUTE:

@@ -63,7 +63,8 @@ void print_table(const boost::json::object& status) {
     // The cgroup whose processes the socket hooks serve.
     fmt::print("sockets     {}\n", text("socketHooks"));
     if (const auto* held = agent.if_contains("held"); held && held->is_bool() && held->get_bool())
-        fmt::print("held        the source has errors since the start: the maps stay as the last agent left them\n");
+        fmt::print(
+            "held        the source has errors since the start: nothing that the last agent served is taken away\n");
 
     Table usage({"MAP", "USED", "SIZE"});
     for (const auto& [name, entry] : status.at("maps").as_object())

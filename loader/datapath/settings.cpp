@@ -19,6 +19,10 @@ std::uint64_t hash_memory(std::uint64_t entries) {
     return entries * element + std::bit_ceil(std::max<std::uint64_t>(entries, 1)) * 16;
 }
 
+// Fixed in maps/maps.bpf.h.
+constexpr std::uint64_t fragment_entries = 8192;
+constexpr std::uint64_t socket_peer_entries = 65536;
+
 }  // namespace
 
 MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
@@ -41,6 +45,8 @@ std::uint64_t memory_of(const MapSizes& sizes) {
            hash_memory<abi::address, abi::vip>(sizes.frontends) +
            hash_memory<abi::source_range_key, std::uint32_t>(sizes.source_ranges) +
            hash_memory<abi::affinity_key, abi::affinity>(sizes.affinity) +
+           hash_memory<abi::fragment_key, abi::fragment>(fragment_entries) +
+           hash_memory<abi::socket_peer_key, abi::socket_peer>(socket_peer_entries) +
            sizes.backends * std::uint64_t{sizeof(abi::backend)} + sizes.slots * std::uint64_t{sizeof(std::uint32_t)} +
            hash_memory<abi::flow4_key, abi::flow4>(sizes.flows_assured) +
            hash_memory<abi::flow6_key, abi::flow6>(sizes.flows_assured) +

@@ -39,7 +39,7 @@ public:
     const Service* service(const ObjectName& name) const;
     const std::map<ObjectName, Service>& services() const { return services_; }
     // All slices of a Service in name order: the EndpointSlices; where there are none those from Endpoints; where there
-    // are neither and the Service has a selector, slices made from the Pods that it selects (semantics section 1).
+    // are neither and the Service has a selector, slices made from the Pods that it selects.
     std::vector<EndpointSlice> slices_of(const Service& service) const;
     const Node* node(const std::string& name) const;
     const std::unordered_map<std::string, Node>& nodes() const { return nodes_; }  // by name
