@@ -4,14 +4,14 @@
  * back, varies what tells flows apart, and tail-calls the program under test; or the null program, which costs what the
  * wrapper and the least possible XDP_TX cost.
  */
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/types.h>
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 
 #define TEMPLATE_SIZE 80 /* Ethernet, IPv6 and TCP headers, in whole words */
-#define PORTS_MAX     4096
+#define PORTS_MAX 4096
 
 /* Where the family has its source address's last word, and its source port. */
 const volatile __u32 address_offset = 26;
@@ -31,20 +31,16 @@ struct {
     __type(value, __u32);
 } under_test SEC(".maps");
 
-static __always_inline int restore(void *data, void *data_end)
-{
-    __u64 *words = data;
+static __always_inline int restore(void* data, void* data_end) {
+    __u64* words = data;
 
-    if (data + TEMPLATE_SIZE > data_end)
-        return 0;
-    for (int i = 0; i < TEMPLATE_SIZE / 8; i++)
-        words[i] = template_frame[i];
+    if (data + TEMPLATE_SIZE > data_end) return 0;
+    for (int i = 0; i < TEMPLATE_SIZE / 8; i++) words[i] = template_frame[i];
     return 1;
 }
 
 /* Every flow once in a scattered order: the hardware must not guess the next entry. */
-static __always_inline __u32 next_flow(void)
-{
+static __always_inline __u32 next_flow(void) {
     return iteration++ * 2654435761u & flow_mask;
 }
 
@@ -52,49 +48,42 @@ static __always_inline __u32 next_flow(void)
  * A packet that a NIC delivered is not in the CPU's store buffer; one that was written a moment ago is, and reading it
  * in other pieces than it was written in stalls. A locked instruction waits until the stores have reached the cache.
  */
-static __always_inline void settle(void)
-{
+static __always_inline void settle(void) {
     __sync_fetch_and_add(&settled, 1);
 }
 
 SEC("xdp.frags")
-int restore_forward(struct xdp_md *ctx)
-{
-    void *data = (void *)(long)ctx->data;
+int restore_forward(struct xdp_md* ctx) {
+    void* data = (void*)(long)ctx->data;
     __u32 flow = next_flow();
 
-    if (!restore(data, (void *)(long)ctx->data_end))
-        return XDP_ABORTED;
-    *(__be32 *)(data + address_offset) = bpf_htonl(first_address + (flow >> 15));
-    *(__be16 *)(data + port_offset) = bpf_htons(1024 + (flow & 0x7fff));
+    if (!restore(data, (void*)(long)ctx->data_end)) return XDP_ABORTED;
+    *(__be32*)(data + address_offset) = bpf_htonl(first_address + (flow >> 15));
+    *(__be16*)(data + port_offset) = bpf_htons(1024 + (flow & 0x7fff));
     settle();
     bpf_tail_call(ctx, &under_test, 0);
     return XDP_ABORTED;
 }
 
 SEC("xdp.frags")
-int restore_reply(struct xdp_md *ctx)
-{
-    void *data = (void *)(long)ctx->data;
+int restore_reply(struct xdp_md* ctx) {
+    void* data = (void*)(long)ctx->data;
     __u32 flow = next_flow();
 
-    if (!restore(data, (void *)(long)ctx->data_end))
-        return XDP_ABORTED;
-    *(__be16 *)(data + port_offset + 2) = destination_ports_be[flow & (PORTS_MAX - 1)];
+    if (!restore(data, (void*)(long)ctx->data_end)) return XDP_ABORTED;
+    *(__be16*)(data + port_offset + 2) = destination_ports_be[flow & (PORTS_MAX - 1)];
     settle();
     bpf_tail_call(ctx, &under_test, 0);
     return XDP_ABORTED;
 }
 
 SEC("xdp.frags")
-int null_tx(struct xdp_md *ctx)
-{
-    void *data = (void *)(long)ctx->data;
-    struct ethhdr *eth = data;
+int null_tx(struct xdp_md* ctx) {
+    void* data = (void*)(long)ctx->data;
+    struct ethhdr* eth = data;
     __u8 address[ETH_ALEN];
 
-    if ((void *)(eth + 1) > (void *)(long)ctx->data_end)
-        return XDP_ABORTED;
+    if ((void*)(eth + 1) > (void*)(long)ctx->data_end) return XDP_ABORTED;
     __builtin_memcpy(address, eth->h_dest, ETH_ALEN);
     __builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
     __builtin_memcpy(eth->h_source, address, ETH_ALEN);
