@@ -88,13 +88,18 @@ abi::device device_of(const datapath::Link& link, const datapath::Attached& atta
     return device;
 }
 
-plan::NodeContext node_context(const Config& config, const model::Cluster& cluster) {
+plan::NodeContext context_of(const Config& config) {
     plan::NodeContext context;
     context.name = config.node;
     context.service_cidrs = config.service_cidrs;
     context.node_port_min = config.node_port_min;
     context.node_port_max = config.node_port_max;
     context.external_cluster_ip = config.external_cluster_ip;
+    return context;
+}
+
+plan::NodeContext node_context(const Config& config, const model::Cluster& cluster) {
+    auto context = context_of(config);
     fill_node(context, cluster, {}, config.node_port_addresses);
     return context;
 }

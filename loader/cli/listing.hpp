@@ -34,6 +34,9 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
 // The datapath's view of an uplink.
 abi::device device_of(const datapath::Link& link, const datapath::Attached& attached, const plan::NodeContext& node);
 
+// What the configuration alone says of the node.
+plan::NodeContext context_of(const Config& config);
+
 // The node as the Node objects and the configuration describe it.
 plan::NodeContext node_context(const Config& config, const model::Cluster& cluster);
 
