@@ -4,11 +4,12 @@
  * back, varies what tells flows apart, and tail-calls the program under test; or the null program, which costs what the
  * wrapper and the least possible XDP_TX cost.
  */
-#include <bpf/bpf_endian.h>
-#include <bpf/bpf_helpers.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/types.h>
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
 
 #define TEMPLATE_SIZE 80 /* Ethernet, IPv6 and TCP headers, in whole words */
 #define PORTS_MAX 4096

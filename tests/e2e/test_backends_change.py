@@ -72,6 +72,19 @@ def test_established_connections_outlive_their_backends_membership(
         lab.stop(leaver)
 
 
+def test_connections_outlive_a_change_of_the_selector(lab: Lab, way: tuple[Namespace, int]) -> None:
+    place, family = way
+    address, port = target(lab, way)
+    lab.deploy(objects.deployment("next"))
+    with place.connect(address, port, count=10) as connections:
+        before = pods_of(connections.ask_all())
+        lab.deploy(objects.service(f"app-v{family}", "next", family, kind="NodePort"))
+        moved = target(lab, way)
+        assert set(pods_of(place.http_many(*moved, count=10))) == {"next-1"}
+        assert pods_of(connections.ask_all()) == before
+    lab.delete("Deployment", "next")
+
+
 def test_a_backend_that_comes_back_is_chosen_again(lab: Lab, way: tuple[Namespace, int]) -> None:
     place, _ = way
     address, port = target(lab, way)
