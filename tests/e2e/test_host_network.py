@@ -57,8 +57,11 @@ def replies(lab: Lab, source: str, name: str, family: int, protocol: str) -> lis
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("backend", ["node1", "node2"])
 @pytest.mark.parametrize("source", ["pod", "outside"])
-def test_a_program_of_a_node_is_a_backend(lab: Lab, source: str, backend: str, family: int, protocol: str) -> None:
+def test_a_program_of_a_node_is_a_backend(lab: Lab, request: pytest.FixtureRequest, source: str, backend: str,
+                                          family: int, protocol: str) -> None:
     """The visitor lives on node1, and outside clients come in there."""
+    if protocol == "UDP" and source == "pod" and request.node.callspec.params["lab"] == "overlay":
+        pytest.skip("a UDP server bound to every address answers pods from the bridge's, with any proxy")
     got = replies(lab, source, f"host-{backend}-v{family}", family, protocol)
     assert [(reply.error, reply.pod) for reply in got] == [("", backend)] * COUNT
     if source == "outside" and backend == "node1":
