@@ -5,16 +5,17 @@
 
 #include "bpf/flow_table.h"
 
-/*
- * A packet of a flow that is not assured yet. A reply marks its forward flow; the next forward packet of the client
- * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
- */
+/* What has become of a flow that a packet belongs to. */
 enum flow_fate {
     FLOW_STAYS,
     FLOW_PROMOTED,  /* the caller's entry is now to be found in the assured table */
     FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
 };
 
+/*
+ * A packet of a flow that is not assured yet. A reply marks its forward flow; the next forward packet of the client
+ * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
+ */
 static __noinline int flow_advance(const struct packet *p, __u8 family, struct flow *f)
 {
     struct flow6_key tuple, peer;
@@ -53,12 +54,8 @@ static __always_inline int flow_backend_active(__u32 id, const struct flow6_key 
 {
     struct backend *backend = bpf_map_lookup_elem(&backends, &id);
 
-    if (!backend || !(backend->flags & BACKEND_IN_USE) || backend->port_be != peer->source_port_be)
-        return 0;
-    for (int i = 0; i < 4; i++)
-        if (backend->address.words_be[i] != peer->source.words_be[i])
-            return 0;
-    return 1;
+    return backend && backend->flags & BACKEND_IN_USE && backend->port_be == peer->source_port_be &&
+           same_address(&backend->address, &peer->source);
 }
 
 /*

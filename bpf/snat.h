@@ -49,11 +49,8 @@ static __always_inline int is_reply_of(__u8 family, const struct flow *reply, co
     struct flow6_key peer;
 
     flow_peer_tuple(family, from->protocol, reply, &peer);
-    for (int i = 0; i < 4; i++)
-        if (peer.source.words_be[i] != from->source.words_be[i] ||
-            peer.destination.words_be[i] != from->destination.words_be[i])
-            return 0;
-    return peer.source_port_be == from->source_port_be && peer.destination_port_be == from->destination_port_be;
+    return same_address(&peer.source, &from->source) && same_address(&peer.destination, &from->destination) &&
+           peer.source_port_be == from->source_port_be && peer.destination_port_be == from->destination_port_be;
 }
 
 static __always_inline void flow_value(struct flow6 *value, const struct flow6_key *from, const struct flow6_key *to,
