@@ -75,6 +75,7 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     if (!CONTEXT_HAS_SKB && (flow->hop.state != NEXT_HOP_READY || !(flow->hop.device_flags & DEVICE_XDP_XMIT)))
         return VERDICT_PASS_TO_TC;
     verdict = flow_open(family, flow, hash);
+    p->pair_sequence = flow->sequence;
     if (verdict == UNDECIDED)
         backend_remember(&flow->choice, &flow->from.source);
     return verdict;
@@ -111,15 +112,11 @@ static __always_inline enum verdict verdict_of_flow(__u32 flags)
 /* A packet with a 5-tuple. */
 static __always_inline int process(context *ctx, struct packet *p, __u8 family, enum hook hook)
 {
-    struct flow *f = flow_find(p, family, TABLE_ASSURED);
+    struct flow *f = assured_of_packet(p, family);
     int verdict;
 
-    if (!f) {
-        f = flow_find(p, family, TABLE_UNASSURED);
-        int fate = f ? flow_advance(p, family, f) : FLOW_STAYS;
-        if (fate != FLOW_STAYS)
-            f = fate == FLOW_PROMOTED ? flow_find(p, family, TABLE_ASSURED) : NULL;
-    }
+    if (!f)
+        f = unassured_of_packet(p, family);
     if (f && (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && flow_control(p, family, f) == FLOW_FORGOTTEN)
         f = NULL;
     if (!f) {
@@ -128,9 +125,10 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
         verdict = new_flow(ctx, p, family, hook == HOOK_WORKLOAD_INGRESS ? SCOPE_CLUSTER : SCOPE_EXTERNAL);
         if (verdict != UNDECIDED)
             return verdict;
-        f = flow_find(p, family, TABLE_UNASSURED);
-        if (!f)
+        struct flow_pair *pair = pair_at(p->pair_sequence);
+        if (!pair)
             return VERDICT_DROP_TABLE;
+        f = &pair->forward.flow;
     }
 
     __u32 flags = f->flags;

@@ -3,47 +3,48 @@
 #ifndef WEIR_FLOW_H
 #define WEIR_FLOW_H
 
-#include "bpf/flow_table.h"
+#include "bpf/unassured.h"
 
 /* What has become of a flow that a packet belongs to. */
 enum flow_fate {
     FLOW_STAYS,
-    FLOW_PROMOTED,  /* the caller's entry is now to be found in the assured table */
     FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
 };
 
 /*
- * A packet of a flow that is not assured yet. A reply marks its forward flow; the next forward packet of the client
+ * A packet of a pair that is not assured yet. A reply marks the forward flow; the next forward packet of the client
  * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
+ * Answers whether it has.
  */
-static __noinline int flow_advance(const struct packet *p, __u8 family, struct flow *f)
+static __always_inline int pair_advance(const struct packet *p, __u8 family, struct flow_pair *pair, __u32 direction)
 {
-    struct flow6_key tuple, peer;
-    struct flow *other;
+    __u32 flags = pair->forward.flow.flags;
 
-    flow_peer_tuple(family, p->protocol, f, &peer);
-    if (f->flags & FLOW_REPLY) {
-        other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
-        if (other && !(other->flags & FLOW_SEEN_REPLY))
-            __sync_fetch_and_or(&other->flags, FLOW_SEEN_REPLY);
-        return FLOW_STAYS;
+    if (direction == DIRECTION_REPLY) {
+        if (!(flags & FLOW_SEEN_REPLY))
+            __sync_fetch_and_or(&pair->forward.flow.flags, FLOW_SEEN_REPLY);
+        return 0;
     }
-    if (!(f->flags & FLOW_SEEN_REPLY))
-        return FLOW_STAYS;
+    if (!(flags & FLOW_SEEN_REPLY))
+        return 0;
     if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
-        return FLOW_STAYS;
+        return 0;
+    return !pair_promote(family, pair);
+}
+
+/* The packet's flow, where it is not assured or was not until now. */
+static __noinline struct flow *unassured_of_packet(const struct packet *p, __u8 family)
+{
+    struct flow6_key tuple;
+    __u32 direction = 0;
 
     tuple_of(p, family, &tuple);
-    other = flow_find_tuple(family, &peer, TABLE_UNASSURED);
-    if (other) {
-        if (flow_move_to_assured(family, &peer, other))
-            return FLOW_STAYS;
-    } else if (!flow_find_tuple(family, &peer, TABLE_ASSURED)) {
-        /* Evicted: assured without it, the flow would never get an answer again. Made anew, it comes out the same. */
-        flow_delete(family, &tuple);
-        return FLOW_FORGOTTEN;
-    }
-    return flow_move_to_assured(family, &tuple, f) ? FLOW_STAYS : FLOW_PROMOTED;
+    struct flow_pair *pair = pair_find(family, &tuple, tuple_hash(&tuple), &direction);
+    if (!pair)
+        return NULL;
+    if (pair_advance(p, family, pair, direction))
+        return assured_of_packet(p, family);
+    return pair_flow(pair, direction);
 }
 
 /*
@@ -72,7 +73,7 @@ static __noinline int flow_control(const struct packet *p, __u8 family, struct f
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN) {
         if (f->flags & FLOW_REPLY)
             return FLOW_STAYS;
-        if (!(f->flags & FLOW_CLOSING) && flow_backend_active(f->backend_id, &peer) && flow_find_peer(family, &peer))
+        if (!(f->flags & FLOW_CLOSING) && flow_backend_active(f->backend_id, &peer) && flow_find(family, &peer))
             return FLOW_STAYS;
         tuple_of(p, family, &tuple);
         flow_delete(family, &peer);
@@ -92,7 +93,7 @@ static __noinline int flow_control(const struct packet *p, __u8 family, struct f
     if ((f->flags & mine) == mine)
         return FLOW_STAYS; /* a retransmission: nothing new, and no second lookup */
     __sync_fetch_and_or(&f->flags, mine);
-    other = flow_find_peer(family, &peer);
+    other = flow_find(family, &peer);
     if (other)
         __sync_fetch_and_or(&other->flags, theirs);
     return FLOW_STAYS;

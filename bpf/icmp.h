@@ -8,9 +8,9 @@
 #define WEIR_ICMP_H
 
 #include "bpf/checksum.h"
-#include "bpf/flow_table.h"
 #include "bpf/parse.h"
 #include "bpf/translate.h"
+#include "bpf/unassured.h"
 
 /* RFC 792 and RFC 4443; <linux/icmp.h> brings in headers that a BPF program cannot have. */
 struct icmp_header {
@@ -231,7 +231,7 @@ static __always_inline int icmp_flow(context *ctx, struct packet *p, __u8 family
         return verdict;
     struct flow6_key tuple;
     tuple_of(p, family, &tuple);
-    *found = flow_find_peer(family, &tuple);
+    *found = flow_find(family, &tuple);
     return *found ? UNDECIDED : VERDICT_PASS_NO_FRONTEND;
 }
 

@@ -48,11 +48,12 @@ struct packet {
     __u32 out_ifindex; /* set by the core for a verdict that redirects */
     __be32 fragment_id_be;
     __u8 protocol;
-    __u8 tcp_flags;    /* 0 but for TCP */
-    __u8 ttl;          /* or hop limit */
-    __u8 to_neighbour; /* the core asks for a redirect that resolves the next hop (tc only) */
-    __u32 kind;        /* enum packet_kind */
-    __u32 mtu;         /* with VERDICT_ANSWER_TOO_BIG: what the next hop takes, in octets from L3 on */
+    __u8 tcp_flags;      /* 0 but for TCP */
+    __u8 ttl;            /* or hop limit */
+    __u8 to_neighbour;   /* the core asks for a redirect that resolves the next hop (tc only) */
+    __u32 kind;          /* enum packet_kind */
+    __u32 pair_sequence; /* of the flow that the packet has made */
+    __u32 mtu;           /* with VERDICT_ANSWER_TOO_BIG: what the next hop takes, in octets from L3 on */
 };
 
 /*

@@ -25,21 +25,28 @@ static __always_inline __u32 timeout_of(__u8 protocol, const struct flow *f)
     return f->flags & FLOW_ASSURED ? config.timeout_udp : config.timeout_unassured_udp;
 }
 
+/* UDP and SCTP: a client's next packet is to get a backend that is there. A TCP connection ends by itself. */
+static __always_inline int is_orphan(__u8 protocol, const struct flow *f)
+{
+    __u32 id = f->backend_id;
+
+    if (protocol == IPPROTO_TCP)
+        return 0;
+    struct backend *backend = bpf_map_lookup_elem(&backends, &id);
+    return !backend || !(backend->flags & BACKEND_IN_USE);
+}
+
 /* Why an entry has to go, or 0. */
 static __always_inline __u64 *reason_to_delete(__u8 family, __u8 protocol, const struct flow *f, struct flow6_key *peer)
 {
     __u32 timeout = timeout_of(protocol, f);
 
     flow_peer_tuple(family, protocol, f, peer);
-    if (protocol != IPPROTO_TCP) {
-        __u32 id = f->backend_id;
-        struct backend *backend = bpf_map_lookup_elem(&backends, &id);
-        if (!backend || !(backend->flags & BACKEND_IN_USE))
-            return &result.orphaned;
-    }
+    if (is_orphan(protocol, f))
+        return &result.orphaned;
     if (!is_idle(f, timeout))
         return 0;
-    struct flow *other = flow_find_peer(family, peer);
+    struct flow *other = assured_find(family, peer);
     if (other && !is_idle(other, timeout))
         return 0;
     return f->flags & FLOW_CLOSING ? &result.closed : &result.expired;
@@ -52,9 +59,9 @@ static __always_inline long visit(__u8 family, const struct flow6_key *tuple, co
     result.visited++;
     __u64 *reason = reason_to_delete(family, tuple->protocol, f, &peer);
     /* The walk may come to an entry that went together with its other direction: it has been counted. */
-    if (reason && flow_delete(family, tuple)) {
+    if (reason && assured_delete(family, tuple)) {
         ++*reason;
-        flow_delete(family, &peer);
+        assured_delete(family, &peer);
     }
     return 0;
 }
@@ -78,13 +85,32 @@ static long visit6(void *map, struct flow6_key *key, struct flow6 *f, void *unus
     return visit(FAMILY_IPV6, &tuple, &f->flow);
 }
 
+/* Both directions at once. The index keeps their slots: it finds out by itself. */
+static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *unused)
+{
+    const struct flow *forward = &pair->forward.flow, *reply = &pair->reply.flow;
+    __u64 *reason = NULL;
+
+    if (!pair->family)
+        return 0;
+    result.visited++;
+    if (is_orphan(pair->protocol, forward))
+        reason = &result.orphaned;
+    else if (is_idle(forward, timeout_of(pair->protocol, forward)) && is_idle(reply, timeout_of(pair->protocol, reply)))
+        reason = forward->flags & FLOW_CLOSING ? &result.closed : &result.expired;
+    if (reason) {
+        ++*reason;
+        pair->family = 0;
+    }
+    return 0;
+}
+
 SEC("syscall")
 int weir_sweep(struct sweep_result *ctx)
 {
     __builtin_memset(&result, 0, sizeof(result));
     now = bpf_ktime_get_ns() >> TICK_SHIFT;
-    bpf_for_each_map_elem(&flows4_unassured, visit4, NULL, 0);
-    bpf_for_each_map_elem(&flows6_unassured, visit6, NULL, 0);
+    bpf_for_each_map_elem(&unassured, visit_pair, NULL, 0);
     bpf_for_each_map_elem(&flows4, visit4, NULL, 0);
     bpf_for_each_map_elem(&flows6, visit6, NULL, 0);
     *ctx = result;

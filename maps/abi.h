@@ -24,11 +24,12 @@ namespace weir::abi {
 #endif
 
 enum abi_constants {
-    WEIR_ABI_VERSION = 2,
+    WEIR_ABI_VERSION = 3,
     TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
     SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
     SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
     BACKEND_NONE = 0,        /* backend id 0 is never given out */
+    PAIR_SLOTS = 8,          /* in one element of the map `unassured_index` (one cache line) */
 };
 
 /* One form for both families: an IPv4 address a.b.c.d is ::ffff:a.b.c.d (RFC 4291, 2.5.5.2). */
@@ -164,7 +165,7 @@ WEIR_STATIC_ASSERT(sizeof(struct service_name) == 192, "service_name");
 
 /* ---- flows ------------------------------------------------------------------------------------------------------- */
 
-/* Maps `flows4`, `flows4_unassured` (LRU hash): one direction of a translated connection, as seen on the wire. */
+/* Map `flows4` (LRU hash): one direction of an assured connection, as seen on the wire. */
 struct flow4_key {
     __be32 source_be;
     __be32 destination_be;
@@ -175,7 +176,7 @@ struct flow4_key {
 };
 WEIR_STATIC_ASSERT(sizeof(struct flow4_key) == 16, "flow4_key");
 
-/* Maps `flows6`, `flows6_unassured` (LRU hash). */
+/* Map `flows6` (LRU hash): the same. */
 struct flow6_key {
     struct address source;
     struct address destination;
@@ -236,6 +237,37 @@ struct flow6 {
 WEIR_STATIC_ASSERT(sizeof(struct flow) == 56, "flow");
 WEIR_STATIC_ASSERT(sizeof(struct flow4) == 64, "flow4 is one cache line");
 WEIR_STATIC_ASSERT(sizeof(struct flow6) == 88, "flow6");
+
+/*
+ * Map `unassured` (array; a ring of 2^n elements, the oldest is written over): both directions of a connection that has
+ * not been seen in both yet. The tuple of a direction is what the other one makes, turned around. Writer and reader:
+ * datapath; the sweeper deletes; the command line lists.
+ */
+struct flow_pair {
+    struct flow6 forward; /* IPv4: a struct flow4 in its front part */
+    struct flow6 reply;   /* the same */
+    __u32 sequence;       /* of the pair; modulo the size of the ring, the element's index */
+    __u8 family;          /* 4 or 6; 0: there is none */
+    __u8 protocol;
+    __u8 pad[10];
+};
+WEIR_STATIC_ASSERT(sizeof(struct flow_pair) == 192, "flow_pair is three cache lines");
+
+/*
+ * Map `unassured_index` (array, as many elements as `unassured`): which pair has a tuple? The tuple's hash tells the
+ * element. A slot is (hash part << 32 | sequence): bit 0 of the hash part is set (a slot of 0 is free) and bit 1 tells
+ * the direction. Slots of pairs that are gone are found out by the pair's sequence. Writer and reader: datapath.
+ */
+struct pair_bucket {
+    __u64 slots[PAIR_SLOTS];
+};
+WEIR_STATIC_ASSERT(sizeof(struct pair_bucket) == 64, "pair_bucket is one cache line");
+
+/* Map `unassured_head` (array of one). Writer and reader: datapath, which takes sequences from it in small lots. */
+struct pair_head {
+    __u32 next;
+};
+WEIR_STATIC_ASSERT(sizeof(struct pair_head) == 4, "pair_head");
 
 /*
  * Map `fragments` (LRU hash): which ports belong to an IP datagram? Writer: datapath, on first fragments. Reader:
@@ -386,9 +418,11 @@ struct datapath_config {
     __u32 timeout_udp;
     __u32 fib_source; /* 1: bpf_fib_lookup tells the preferred source (BPF_FIB_LOOKUP_SRC, Linux >= 6.7) */
     struct address_range service_ranges[2]; /* one of each family at most */
-    __u64 netns_cookie; /* of the node: sockets elsewhere are pods' and left to tc; 0: every socket is translated */
+    __u64 netns_cookie;    /* of the node: sockets elsewhere are pods' and left to tc; 0: every socket is translated */
+    __u32 unassured_pairs; /* elements of the map `unassured`: a power of two */
+    __u32 pad;
 };
-WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 104, "datapath_config");
+WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 112, "datapath_config");
 
 /* Argument and answer of the sweeper (SEC("syscall")). */
 struct sweep_result {

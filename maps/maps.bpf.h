@@ -71,23 +71,30 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 65536);
-    __type(key, struct flow4_key);
-    __type(value, struct flow4);
-} flows4_unassured SEC(".maps");
-
-struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
-    __uint(max_entries, 65536);
     __type(key, struct flow6_key);
     __type(value, struct flow6);
 } flows6 SEC(".maps");
 
 struct {
-    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 65536);
-    __type(key, struct flow6_key);
-    __type(value, struct flow6);
-} flows6_unassured SEC(".maps");
+    __type(key, __u32);
+    __type(value, struct flow_pair);
+} unassured SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 65536);
+    __type(key, __u32);
+    __type(value, struct pair_bucket);
+} unassured_index SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct pair_head);
+} unassured_head SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);

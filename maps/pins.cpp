@@ -4,10 +4,10 @@
 namespace weir::maps {
 
 const std::vector<std::string_view>& map_names() {
-    static const std::vector<std::string_view> names = {"frontends",        "vips",     "source_ranges",    "slots",
-                                                        "backends",         "services", "affinity",         "flows4",
-                                                        "flows4_unassured", "flows6",   "flows6_unassured", "fragments",
-                                                        "socket_peers",     "devices",  "runtime",          "verdicts"};
+    static const std::vector<std::string_view> names = {
+        "frontends", "vips",         "source_ranges", "slots",     "backends",        "services",
+        "affinity",  "flows4",       "flows6",        "unassured", "unassured_index", "unassured_head",
+        "fragments", "socket_peers", "devices",       "runtime",   "verdicts"};
     return names;
 }
 

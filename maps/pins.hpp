@@ -39,6 +39,7 @@ using BackendMap = Map<std::uint32_t, abi::backend>;
 using ServiceMap = Map<std::uint32_t, abi::service_name>;
 using Flow4Map = Map<abi::flow4_key, abi::flow4>;
 using Flow6Map = Map<abi::flow6_key, abi::flow6>;
+using FlowPairMap = Map<std::uint32_t, abi::flow_pair>;
 using DeviceMap = Map<std::uint32_t, abi::device>;
 using RuntimeMap = Map<std::uint32_t, abi::runtime>;
 using VerdictArray = PerCpuArray<abi::verdict_count>;

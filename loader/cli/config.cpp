@@ -175,7 +175,7 @@ Keys datapath_keys(Config& config) {
                  node, "datapath.flowTable.",
                  {{"assured", size_handler("datapath.flowTable.assured", settings.sizes.flows_assured, 1024, 1 << 26)},
                   {"unassured",
-                   size_handler("datapath.flowTable.unassured", settings.sizes.flows_unassured, 1024, 1 << 26)}});
+                   size_handler("datapath.flowTable.unassured", settings.sizes.unassured, 1024, 1 << 26)}});
          }},
         {"maps",
          [&](const YAML::Node& node) {

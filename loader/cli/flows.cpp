@@ -11,6 +11,7 @@
 #include "loader/cli/commands.hpp"
 #include "loader/cli/listing.hpp"
 #include "loader/cli/node_view.hpp"
+#include "loader/datapath/flow_entry.hpp"
 
 namespace weir::cli {
 
@@ -39,6 +40,18 @@ FlowRow row_of(const abi::flow4_key& key, const abi::flow4& flow) {
     row.value.flow = flow.flow;
     row.value.source = mapped(flow.source_be);
     row.value.destination = mapped(flow.destination_be);
+    return row;
+}
+
+FlowRow row_of(const abi::flow_pair& pair) {
+    auto forward = datapath::direction_of(pair, false);
+    auto reply = datapath::direction_of(pair, true);
+    FlowRow row{.key = {}, .value = forward};
+    row.key.source = reply.destination;
+    row.key.destination = reply.source;
+    row.key.source_port_be = reply.flow.destination_port_be;
+    row.key.destination_port_be = reply.flow.source_port_be;
+    row.key.protocol = pair.protocol;
     return row;
 }
 
@@ -128,24 +141,24 @@ int run_flows(const Config& config, OutputFormat format, const FlowFilter& filte
     auto view = read_node(pins);
     if (!view) return fail(view.error());
     Listing listing(*view, format, filter);
-    std::vector<std::string_view> tables4{"flows4"};
-    std::vector<std::string_view> tables6{"flows6"};
-    if (filter.all) {
-        tables4.push_back("flows4_unassured");
-        tables6.push_back("flows6_unassured");
-    }
-    for (auto name : tables4) {
-        auto map = maps::open_map<maps::Flow4Map>(pins, name);
-        if (!map) return fail(map.error());
-        if (auto error = map->for_each([&](const auto& key, const auto& flow) { listing.add(row_of(key, flow)); }))
-            return fail(fmt::format("map {}: {}", name, error.message()));
-    }
-    for (auto name : tables6) {
-        auto map = maps::open_map<maps::Flow6Map>(pins, name);
-        if (!map) return fail(map.error());
-        if (auto error = map->for_each([&](const auto& key, const auto& flow) { listing.add({key, flow}); }))
-            return fail(fmt::format("map {}: {}", name, error.message()));
-    }
+    auto add_all = [&]<class M>(std::string_view name, auto row) -> std::expected<void, std::string> {
+        auto map = maps::open_map<M>(pins, name);
+        if (!map) return std::unexpected(map.error());
+        if (auto error = map->for_each([&](const auto& key, const auto& value) { row(key, value); }))
+            return std::unexpected(fmt::format("map {}: {}", name, error.message()));
+        return {};
+    };
+    auto done = add_all.operator()<maps::Flow4Map>(
+        "flows4", [&](const auto& key, const auto& flow) { listing.add(row_of(key, flow)); });
+    if (done)
+        done = add_all.operator()<maps::Flow6Map>("flows6", [&](const auto& key, const auto& flow) {
+            listing.add({key, flow});
+        });
+    if (done && filter.all)
+        done = add_all.operator()<maps::FlowPairMap>("unassured", [&](std::uint32_t, const abi::flow_pair& pair) {
+            if (pair.family) listing.add(row_of(pair));
+        });
+    if (!done) return fail(done.error());
     listing.print();
     return 0;
 }

@@ -31,9 +31,12 @@ boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
         }
     };
     count.template operator()<maps::Flow4Map>("flows4");
-    count.template operator()<maps::Flow4Map>("flows4_unassured");
     count.template operator()<maps::Flow6Map>("flows6");
-    count.template operator()<maps::Flow6Map>("flows6_unassured");
+    if (auto map = maps::FlowPairMap::open(pins.map("unassured"))) {
+        std::uint64_t pairs = 0;
+        auto error = map->for_each([&](std::uint32_t, const abi::flow_pair& pair) { pairs += pair.family != 0; });
+        if (!error) usage["unassured"] = entry("unassured", pairs);
+    }
     count.template operator()<maps::SocketPeerMap>("socket_peers");
     return usage;
 }

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 
 #include "loader/model/address.hpp"
@@ -30,7 +31,6 @@ public:
     explicit FlowKey(const Tuple& tuple);
     const void* data() const { return ipv4_ ? static_cast<const void*>(&v4_) : &v6_; }
     std::string_view assured_table() const { return ipv4_ ? "flows4" : "flows6"; }
-    std::string_view unassured_table() const { return ipv4_ ? "flows4_unassured" : "flows6_unassured"; }
 
 private:
     bool ipv4_;
@@ -42,6 +42,7 @@ class FlowEntry {
 public:
     explicit FlowEntry(model::Family family) : ipv4_(family == model::Family::ipv4) {}
     void* data() { return ipv4_ ? static_cast<void*>(&v4_) : &v6_; }
+    const void* data() const { return ipv4_ ? static_cast<const void*>(&v4_) : &v6_; }
     const abi::flow& flow() const { return ipv4_ ? v4_.flow : v6_.flow; }
     // What a packet of the flow is on the wire after the rewrite.
     Tuple rewritten(model::Protocol protocol) const;
@@ -50,6 +51,25 @@ private:
     bool ipv4_;
     abi::flow4 v4_{};
     abi::flow6 v6_{};
+};
+
+// One direction of a pair, with addresses in the 16-byte form whatever the pair's family is.
+abi::flow6 direction_of(const abi::flow_pair& pair, bool reply);
+
+// A ring of unassured flows, read from outside: element by element, since the index is the datapath's.
+class UnassuredRing {
+public:
+    explicit UnassuredRing(int map_fd) : fd_(map_fd) {}
+    // The entry that a packet of this tuple would find.
+    std::optional<FlowEntry> find(const Tuple& tuple) const;
+    // Both directions go.
+    void erase(const Tuple& tuple);
+    void clear();
+
+private:
+    template <class Visit>
+    void for_each(Visit visit) const;
+    int fd_;
 };
 
 }  // namespace weir::datapath

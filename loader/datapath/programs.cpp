@@ -56,6 +56,8 @@ abi::datapath_config config_of(const Settings& settings, bool fib_source) {
         .fib_source = fib_source ? 1u : 0u,
         .service_ranges = {},
         .netns_cookie = netns_cookie().value_or(0),
+        .unassured_pairs = settings.sizes.unassured,
+        .pad = 0,
     };
     for (std::size_t i = 0; i < settings.service_ranges.size() && i < std::size(config.service_ranges); ++i)
         config.service_ranges[i] = address_range(settings.service_ranges[i]);
@@ -71,7 +73,7 @@ std::uint32_t entries_of(const MapSizes& sizes, std::string_view name) {
     if (name == "backends") return sizes.backends;
     if (name == "slots") return sizes.slots / abi::SLOTS_PER_LINE;
     if (name == "flows4" || name == "flows6") return sizes.flows_assured;
-    if (name == "flows4_unassured" || name == "flows6_unassured") return sizes.flows_unassured;
+    if (name == "unassured" || name == "unassured_index") return sizes.unassured;
     return 0;  // fixed by the program
 }
 
@@ -87,7 +89,7 @@ MapSizes sizes_in_force(MapSizes sizes, const std::map<std::string, maps::Fd, st
     sizes.source_ranges = entries("source_ranges");
     sizes.affinity = entries("affinity");
     sizes.flows_assured = entries("flows4");
-    sizes.flows_unassured = entries("flows4_unassured");
+    sizes.unassured = entries("unassured");
     return sizes;
 }
 

@@ -36,6 +36,7 @@ MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
         auto flows = std::clamp<std::uint64_t>(memory_bytes / 32768, 32768, 524288);
         sizes.flows_assured = static_cast<std::uint32_t>(std::bit_floor(flows));
     }
+    sizes.unassured = std::bit_ceil(sizes.unassured);
     return sizes;
 }
 
@@ -50,8 +51,7 @@ std::uint64_t memory_of(const MapSizes& sizes) {
            sizes.backends * std::uint64_t{sizeof(abi::backend)} + sizes.slots * std::uint64_t{sizeof(std::uint32_t)} +
            hash_memory<abi::flow4_key, abi::flow4>(sizes.flows_assured) +
            hash_memory<abi::flow6_key, abi::flow6>(sizes.flows_assured) +
-           hash_memory<abi::flow4_key, abi::flow4>(sizes.flows_unassured) +
-           hash_memory<abi::flow6_key, abi::flow6>(sizes.flows_unassured);
+           sizes.unassured * std::uint64_t{sizeof(abi::flow_pair) + sizeof(abi::pair_bucket)};
 }
 
 std::uint64_t machine_memory() {

@@ -24,7 +24,7 @@ struct MapSizes {
     std::uint32_t backends = 524288;
     std::uint32_t slots = 0;  // in slots; rounded up to whole lines
     std::uint32_t flows_assured = 0;
-    std::uint32_t flows_unassured = 65536;
+    std::uint32_t unassured = 65536;  // connections; rounded up to a power of two
     std::uint32_t source_ranges = 65536;
     std::uint32_t affinity = 65536;
     bool operator==(const MapSizes&) const = default;

@@ -37,9 +37,9 @@ struct Destroy {
 constexpr std::array<std::string_view, 8> read_only = {"frontends", "vips",     "source_ranges", "slots",
                                                        "backends",  "services", "devices",       "runtime"};
 // What programs write, and a packet's fate depends on.
-constexpr std::array<std::string_view, 5> remembered = {"flows4", "flows4_unassured", "flows6", "flows6_unassured",
-                                                        "affinity"};
-// An LRU map deals out free entries to processors by the hundred: this is little, and plenty for single packets.
+constexpr std::array<std::string_view, 4> remembered = {"flows4", "flows6", "unassured", "affinity"};
+// An LRU map deals out free entries to processors by the hundred: this is little, and plenty for single packets. A
+// power of two, as the ring of unassured flows must have.
 constexpr std::uint32_t private_entries = 8192;
 // As many source ports as the datapath tries, and then some.
 constexpr int most_collisions = 32;
@@ -73,7 +73,8 @@ std::uint32_t entries_of(const plan::MapChanges& contents, std::string_view name
     if (name == "services") return count(contents.services_on);
     if (name == "backends") return entries_for(contents.backends_on);
     if (name == "slots") return entries_for(contents.slots);
-    return std::ranges::find(remembered, name) == remembered.end() ? 0 : private_entries;
+    bool is_private = std::ranges::find(remembered, name) != remembered.end() || name == "unassured_index";
+    return is_private ? private_entries : 0;
 }
 
 }  // namespace
@@ -108,7 +109,9 @@ std::expected<void, std::string> Trial::Loaded::open(const abi::datapath_config&
                                                      const plan::MapChanges& contents) {
     tc.reset(tc_bpf::open());
     if (!tc) return std::unexpected(fmt::format("cannot open the embedded BPF objects: {}", reason(-errno)));
-    *reinterpret_cast<abi::datapath_config*>(&tc->rodata->config) = config;
+    auto& fixed = *reinterpret_cast<abi::datapath_config*>(&tc->rodata->config);
+    fixed = config;
+    fixed.unassured_pairs = private_entries;
     bpf_program__set_autoload(tc->progs.weir_egress, false);
     for (auto name : maps::map_names()) {
         bpf_map* map = bpf_object__find_map_by_name(tc->obj, std::string(name).c_str());
@@ -165,20 +168,18 @@ abi::verdict Trial::Loaded::take_verdict() {
 std::optional<FlowEntry> Trial::Loaded::find(const Tuple& tuple) const {
     FlowKey key(tuple);
     FlowEntry entry(tuple.source.family());
-    for (auto table : {key.assured_table(), key.unassured_table()}) {
-        if (!maps::raw::lookup(map_fd(table), key.data(), entry.data())) return entry;
-    }
-    return std::nullopt;
+    if (!maps::raw::lookup(map_fd(key.assured_table()), key.data(), entry.data())) return entry;
+    return UnassuredRing(map_fd("unassured")).find(tuple);
 }
 
+// To the assured table, wherever it was: what a first packet meets there is the same, and it needs no index.
 std::optional<FlowEntry> Trial::Loaded::copy_flow(const Tuple& tuple) {
     FlowKey key(tuple);
-    FlowEntry entry(tuple.source.family());
-    for (auto table : {key.assured_table(), key.unassured_table()}) {
-        if (maps::raw::lookup(node.find(table)->second.get(), key.data(), entry.data())) continue;
-        if (!maps::raw::update(map_fd(table), key.data(), entry.data())) return entry;
-    }
-    return std::nullopt;
+    std::optional<FlowEntry> entry(tuple.source.family());
+    if (maps::raw::lookup(node.find(key.assured_table())->second.get(), key.data(), entry->data()))
+        entry = UnassuredRing(node.find("unassured")->second.get()).find(tuple);
+    if (!entry || maps::raw::update(map_fd(key.assured_table()), key.data(), entry->data())) return std::nullopt;
+    return entry;
 }
 
 void Trial::Loaded::copy_known_flow(const Tuple& tuple) {
@@ -204,7 +205,8 @@ std::optional<abi::affinity> Trial::Loaded::take_affinity(const Tuple& tuple) {
 
 void Trial::Loaded::erase(const Tuple& tuple) {
     FlowKey key(tuple);
-    for (auto table : {key.assured_table(), key.unassured_table()}) maps::raw::erase(map_fd(table), key.data());
+    maps::raw::erase(map_fd(key.assured_table()), key.data());
+    UnassuredRing(map_fd("unassured")).erase(tuple);
 }
 
 // Has another flow of the node the reply tuple that the new flow was given here? Then the new flow is undone and the
@@ -285,7 +287,8 @@ std::expected<TrialResult, std::string> Trial::run(const Tuple& tuple, Ingress i
 }
 
 void Trial::forget() {
-    for (auto name : remembered) {
+    UnassuredRing(map_fd("unassured")).clear();
+    for (auto name : {"flows4", "flows6", "affinity"}) {
         std::array<std::byte, sizeof(abi::flow6_key)> key;  // the largest of them
         int fd = map_fd(name);
         while (!maps::raw::next_key(fd, nullptr, key.data())) {

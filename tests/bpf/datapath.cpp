@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 #include <stdexcept>
 
@@ -35,7 +36,7 @@ using Skeleton = std::unique_ptr<T, Destroy<T>>;
 
 std::uint32_t entries_of(const Settings& settings, const std::string& name, std::uint32_t declared) {
     if (name == "flows4" || name == "flows6") return settings.assured;
-    if (name == "flows4_unassured" || name == "flows6_unassured") return settings.unassured;
+    if (name == "unassured" || name == "unassured_index") return settings.unassured;
     return std::min(declared, 4096u);
 }
 
@@ -87,6 +88,7 @@ struct Datapath::Objects {
         skeleton.reset(T::open());
         if (!skeleton) fail("opening a BPF object");
         skeleton->rodata->config = datapath.settings_.config;
+        skeleton->rodata->config.unassured_pairs = datapath.settings_.unassured;
         for (const auto& [name, fd] : datapath.maps_)
             if (bpf_map* map = bpf_object__find_map_by_name(skeleton->obj, name.c_str()))
                 if (bpf_map__reuse_fd(map, fd.get())) fail("sharing map " + name);
@@ -213,21 +215,59 @@ Tuple Flow::rewritten(std::uint8_t protocol) const {
     return {{source, ntohs(flow.source_port_be)}, {destination, ntohs(flow.destination_port_be)}, protocol};
 }
 
-int Datapath::flow_map(const Tuple& tuple, Table table) const {
-    std::string name = is_ipv4(tuple.source.address) ? "flows4" : "flows6";
-    return map(table == Table::Assured ? name : name + "_unassured");
+int Datapath::assured_map(const Tuple& tuple) const {
+    return map(is_ipv4(tuple.source.address) ? "flows4" : "flows6");
+}
+
+namespace {
+
+Flow flow_of(const abi::flow_pair& pair, bool reply) {
+    abi::flow6 v6 = reply ? pair.reply : pair.forward;
+    if (pair.family == 6) return {v6.flow, v6.source, v6.destination};
+    abi::flow4 v4;
+    std::memcpy(&v4, &v6, sizeof(v4));
+    return {v4.flow, mapped(v4.source_be), mapped(v4.destination_be)};
+}
+
+}  // namespace
+
+std::vector<std::pair<std::uint32_t, abi::flow_pair>> Datapath::pairs() const {
+    std::vector<std::uint32_t> keys(settings_.unassured);
+    std::vector<abi::flow_pair> values(settings_.unassured);
+    std::uint32_t count = settings_.unassured, next = 0;
+    if (bpf_map_lookup_batch(map("unassured"), nullptr, &next, keys.data(), values.data(), &count, nullptr) &&
+        errno != ENOENT)
+        fail("reading the unassured flows");
+    std::vector<std::pair<std::uint32_t, abi::flow_pair>> found;
+    for (std::uint32_t i = 0; i < count; ++i) {
+        if (values[i].family) found.emplace_back(keys[i], values[i]);
+    }
+    return found;
+}
+
+std::optional<Datapath::Pair> Datapath::pair_of(const Tuple& tuple) const {
+    for (const auto& [index, pair] : pairs()) {
+        for (bool reply : {false, true}) {
+            if (flow_of(pair, !reply).rewritten(pair.protocol).reversed() == tuple) return Pair{index, pair, reply};
+        }
+    }
+    return std::nullopt;
 }
 
 std::optional<Flow> Datapath::flow(const Tuple& tuple, Table table) const {
+    if (table == Table::Unassured) {
+        auto found = pair_of(tuple);
+        return found ? std::optional(flow_of(found->pair, found->reply)) : std::nullopt;
+    }
     if (is_ipv4(tuple.source.address)) {
         auto key = key4_of(tuple);
         abi::flow4 value;
-        if (bpf_map_lookup_elem(flow_map(tuple, table), &key, &value)) return std::nullopt;
+        if (bpf_map_lookup_elem(assured_map(tuple), &key, &value)) return std::nullopt;
         return Flow{value.flow, mapped(value.source_be), mapped(value.destination_be)};
     }
     auto key = key6_of(tuple);
     abi::flow6 value;
-    if (bpf_map_lookup_elem(flow_map(tuple, table), &key, &value)) return std::nullopt;
+    if (bpf_map_lookup_elem(assured_map(tuple), &key, &value)) return std::nullopt;
     return Flow{value.flow, value.source, value.destination};
 }
 
@@ -236,41 +276,45 @@ std::optional<Flow> Datapath::flow(const Tuple& tuple) const {
     return found ? found : flow(tuple, Table::Unassured);
 }
 
-void Datapath::write_flow(const Tuple& tuple, Table table, const Flow& flow) {
-    int error;
-    if (is_ipv4(tuple.source.address)) {
-        auto key = key4_of(tuple);
-        abi::flow4 value{flow.flow, flow.source.words_be[3], flow.destination.words_be[3]};
-        error = bpf_map_update_elem(flow_map(tuple, table), &key, &value, BPF_ANY);
-    } else {
-        auto key = key6_of(tuple);
-        abi::flow6 value{flow.flow, flow.source, flow.destination};
-        error = bpf_map_update_elem(flow_map(tuple, table), &key, &value, BPF_ANY);
+void Datapath::write_flow(const Tuple& tuple, const Flow& flow) {
+    auto key4 = key4_of(tuple);
+    auto key6 = key6_of(tuple);
+    abi::flow4 v4{flow.flow, flow.source.words_be[3], flow.destination.words_be[3]};
+    abi::flow6 v6{flow.flow, flow.source, flow.destination};
+    bool ipv4 = is_ipv4(tuple.source.address);
+    if (auto found = pair_of(tuple)) {
+        auto& direction = found->reply ? found->pair.reply : found->pair.forward;
+        std::memcpy(&direction, ipv4 ? static_cast<void*>(&v4) : &v6, ipv4 ? sizeof(v4) : sizeof(v6));
+        update("unassured", &found->index, &found->pair);
+    } else if (bpf_map_update_elem(assured_map(tuple), ipv4 ? static_cast<void*>(&key4) : &key6,
+                                   ipv4 ? static_cast<void*>(&v4) : &v6, BPF_ANY)) {
+        fail("writing a flow");
     }
-    if (error) fail("writing a flow");
 }
 
 void Datapath::erase_flow(const Tuple& tuple) {
     auto key4 = key4_of(tuple);
     auto key6 = key6_of(tuple);
-    const void* key = is_ipv4(tuple.source.address) ? static_cast<void*>(&key4) : &key6;
-    for (Table table : {Table::Unassured, Table::Assured}) bpf_map_delete_elem(flow_map(tuple, table), key);
+    bpf_map_delete_elem(assured_map(tuple), is_ipv4(tuple.source.address) ? static_cast<void*>(&key4) : &key6);
+    const abi::flow_pair none{};
+    if (auto found = pair_of(tuple)) update("unassured", &found->index, &none);
 }
 
 void Datapath::age_flow(const Tuple& tuple, std::uint64_t seconds) {
-    for (Table table : {Table::Unassured, Table::Assured}) {
-        auto found = flow(tuple, table);
-        if (!found) continue;
-        found->flow.last_seen = now_ticks() - ticks(seconds);
-        write_flow(tuple, table, *found);
-    }
+    auto found = flow(tuple);
+    if (!found) return;
+    found->flow.last_seen = now_ticks() - ticks(seconds);
+    write_flow(tuple, *found);
 }
 
 std::size_t Datapath::count_flows(int family, Table table) const {
-    std::string name = std::string(family == 4 ? "flows4" : "flows6") + (table == Table::Assured ? "" : "_unassured");
+    if (table == Table::Unassured)
+        return 2 * static_cast<std::size_t>(
+                       std::ranges::count_if(pairs(), [&](const auto& p) { return p.second.family == family; }));
     abi::flow6_key key, next;  // large enough for either family
     std::size_t count = 0;
-    for (void* at = nullptr; bpf_map_get_next_key(map(name), at, &next) == 0; at = &key, ++count) key = next;
+    int fd = map(family == 4 ? "flows4" : "flows6");
+    for (void* at = nullptr; bpf_map_get_next_key(fd, at, &next) == 0; at = &key, ++count) key = next;
     return count;
 }
 

@@ -58,7 +58,7 @@ struct Settings {
                                 .timeout_closing = ticks(10),
                                 .timeout_udp = ticks(120),
                                 .fib_source = 0};
-    std::uint32_t assured = 8192, unassured = 8192;
+    std::uint32_t assured = 8192, unassured = 8192;  // the latter in connections: a power of two
     // The device has summed every skb (CHECKSUM_COMPLETE); the kernel then fails a run that leaves the sum wrong.
     bool checksum_complete = false;
     // Flow tables that refuse instead of evicting: the only way to see the kernel say no.
@@ -96,10 +96,12 @@ public:
 
     std::optional<Flow> flow(const Tuple& tuple, Table table) const;
     std::optional<Flow> flow(const Tuple& tuple) const;  // in either table
-    void write_flow(const Tuple& tuple, Table table, const Flow& flow);
+    // In whichever table the flow is, or else in the assured one.
+    void write_flow(const Tuple& tuple, const Flow& flow);
     void erase_flow(const Tuple& tuple);
     // Makes a flow look as if its last packet came this many seconds ago.
     void age_flow(const Tuple& tuple, std::uint64_t seconds);
+    // Directions: an unassured connection counts as two.
     std::size_t count_flows(int family, Table table) const;
 
     // Its file descriptor; loads it when first asked.
@@ -107,7 +109,15 @@ public:
 
 private:
     struct Objects;
-    int flow_map(const Tuple& tuple, Table table) const;
+    int assured_map(const Tuple& tuple) const;
+    // The pair that has the tuple, and in which direction; its element of the ring.
+    struct Pair {
+        std::uint32_t index;
+        abi::flow_pair pair;
+        bool reply;
+    };
+    std::optional<Pair> pair_of(const Tuple& tuple) const;
+    std::vector<std::pair<std::uint32_t, abi::flow_pair>> pairs() const;
 
     Settings settings_;
     std::map<std::string, maps::Fd> maps_;

@@ -127,27 +127,18 @@ TEST_P(Refuse, ASlotThatNamesABackendThatIsGone) {
     EXPECT_EQ(flows(), 0u);
 }
 
-TEST_P(Refuse, AFlowTableThatIsFull) {
+TEST_P(Refuse, AFlowThatCannotBeAssuredGoesOnUnassured) {
     Settings settings;
-    settings.unassured = 2;
+    settings.assured = 1;
     settings.tables_refuse = true;
     World world(GetParam(), settings);
     world.service().backends({remote}).frontend(frontend);
-    EXPECT_EQ(world.arrive(world.packet(client, frontend, syn)).verdict, abi::VERDICT_FORWARD);
-    Outcome out = world.arrive(world.packet({at.client, 40001}, frontend, syn));
-    EXPECT_EQ(out.verdict, abi::VERDICT_DROP_TABLE);
-    EXPECT_EQ(out.action, world.drop());
-}
-
-TEST_P(Refuse, AFlowTableWithRoomForOneDirectionLeavesNoHalfFlow) {
-    Settings settings;
-    settings.unassured = 1;
-    settings.tables_refuse = true;
-    World world(GetParam(), settings);
-    world.service().backends({remote}).frontend(frontend);
-    EXPECT_EQ(world.arrive(world.packet(client, frontend, syn)).verdict, abi::VERDICT_DROP_TABLE);
-    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u)
-        << "the claimed source port is given back";
+    Tuple there = world.establish(client, frontend);
+    for (int i = 0; i < 3; ++i) {
+        EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
+        EXPECT_EQ(world.arrive(world.packet(there.destination, there.source)).verdict, abi::VERDICT_REPLY_FORWARD);
+    }
+    EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 2u);
 }
 
 INSTANTIATE_TEST_SUITE_P(, Refuse, testing::ValuesIn(each_hook()), case_name);

@@ -119,19 +119,19 @@ TEST_P(Sweep, BothDirectionsInOneBucketAreCountedOnce) {
     // The kernel's walk goes on to an element that its visitor has just deleted with the other direction. A table of
     // few buckets makes that common.
     Settings settings;
-    settings.unassured = 64;
+    settings.assured = 64;
     settings.tables_refuse = true;
     World world(GetParam(), settings);
     world.service().backends({remote}).frontend(frontend);
     for (std::uint16_t round = 0; round < 40; ++round) {
         for (std::uint16_t i = 0; i < 20; ++i) {
             Endpoint from{at.client, static_cast<std::uint16_t>(20000 + 20 * round + i)};
-            Tuple there = read(world.arrive(world.packet(from, frontend, syn)).frame).tuple;
-            world.datapath.age_flow(world.tuple(from, frontend), 1000);
-            world.datapath.age_flow(there.reversed(), 1000);
+            Tuple there = world.establish(from, frontend);
+            world.datapath.age_flow(world.tuple(from, frontend), 100'000);
+            world.datapath.age_flow(there.reversed(), 100'000);
         }
         ASSERT_EQ(world.datapath.sweep().expired, 20u) << "round " << round;
-        ASSERT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u);
+        ASSERT_EQ(world.datapath.count_flows(world.family(), Table::Assured), 0u);
     }
 }
 
@@ -141,7 +141,7 @@ TEST_P(Sweep, AFlowOfTheFutureIsYoung) {
     for (const Tuple& tuple : {forward(), there.reversed()}) {
         auto flow = world.datapath.flow(tuple);
         flow->flow.last_seen = now_ticks() + 100;
-        world.datapath.write_flow(tuple, Table::Unassured, *flow);
+        world.datapath.write_flow(tuple, *flow);
     }
     sweeps(0, 0, 0, 2);
 }

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * The table of unassured flows: a ring of pairs and an index of tuples (maps/abi.h). A flood writes the ring round and
+ * round at two to three cache lines a packet; an LRU hash pays several times that to evict and insert two entries. A
+ * pair lives until as many new ones as the ring holds have been made, however they were mixed: docs/decisions/0036.
+ *
+ * No locks: a slot is written by compare and exchange, and a pair is complete before a slot names it. A pair that is
+ * written over while somebody reads it is the reader's misfortune, as with the elements of the kernel's LRU maps.
+ */
+#ifndef WEIR_UNASSURED_H
+#define WEIR_UNASSURED_H
+
+#include "bpf/flow_table.h"
+#include "bpf/hash.h"
+
+enum direction { DIRECTION_FORWARD, DIRECTION_REPLY };
+
+/* Sequences are taken from unassured_head in lots, so that CPUs seldom meet there. */
+#define PAIR_LOT 16
+
+/* Of a slot, see struct pair_bucket. */
+#define SLOT_IN_USE    (1ULL << 32)
+#define SLOT_DIRECTION (2ULL << 32)
+#define SLOT_TAG       (~0ULL << 34)
+
+struct {
+    __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, struct pair_head);
+} pair_lot SEC(".maps");
+
+/* Where a pair is or was. */
+static __always_inline struct flow_pair *pair_element(__u32 sequence)
+{
+    __u32 index = sequence & (config.unassured_pairs - 1);
+
+    return bpf_map_lookup_elem(&unassured, &index);
+}
+
+static __always_inline struct flow_pair *pair_at(__u32 sequence)
+{
+    struct flow_pair *pair = pair_element(sequence);
+
+    return pair && pair->family && pair->sequence == sequence ? pair : NULL;
+}
+
+static __always_inline struct flow *pair_flow(struct flow_pair *pair, __u32 direction)
+{
+    return (void *)pair + (direction & 1) * sizeof(struct flow6);
+}
+
+/* A place in the ring for a new pair; what was there is gone. The caller fills it in, its family last. */
+static __always_inline struct flow_pair *pair_allocate(void)
+{
+    __u32 zero = 0;
+    struct pair_head *lot = bpf_map_lookup_elem(&pair_lot, &zero);
+    struct pair_head *head = bpf_map_lookup_elem(&unassured_head, &zero);
+
+    if (!lot || !head)
+        return NULL;
+    if (!(lot->next % PAIR_LOT))
+        lot->next = __sync_fetch_and_add(&head->next, PAIR_LOT);
+    __u32 sequence = lot->next++;
+    struct flow_pair *pair = pair_element(sequence);
+    if (!pair)
+        return NULL;
+    pair->family = 0;
+    barrier();
+    pair->sequence = sequence;
+    return pair;
+}
+
+static __always_inline struct pair_bucket *bucket_of(__u64 hash)
+{
+    __u32 index = hash & (config.unassured_pairs - 1);
+
+    return bpf_map_lookup_elem(&unassured_index, &index);
+}
+
+/* The bucket's slot that may be this tuple's; 0: none is. There is one at most. Without branches: they would be random.
+ */
+static __always_inline __u64 slot_of_hash(const struct pair_bucket *bucket, __u64 hash)
+{
+    __u64 found = 0;
+
+    for (int i = 0; i < PAIR_SLOTS; i++) {
+        __u64 slot = bucket->slots[i];
+        /* In use and the same tag: nothing is left of it but the direction and the sequence. */
+        __u64 other = ((slot ^ hash) & SLOT_TAG) | (~slot & SLOT_IN_USE);
+        found |= slot & ~((__s64)(other | -other) >> 63);
+    }
+    return found;
+}
+
+static __noinline struct flow_pair *pair_find(__u8 family, const struct flow6_key *tuple, __u64 hash, __u32 *direction)
+{
+    struct pair_bucket *bucket = bucket_of(hash);
+
+    if (!bucket)
+        return NULL;
+    __u64 slot = slot_of_hash(bucket, hash);
+    if (!slot)
+        return NULL;
+    struct flow_pair *pair = pair_at(slot);
+    if (!pair || pair->family != family || pair->protocol != tuple->protocol)
+        return NULL;
+    *direction = !!(slot & SLOT_DIRECTION);
+    return is_peer_tuple(family, pair_flow(pair, !(slot & SLOT_DIRECTION)), tuple) ? pair : NULL;
+}
+
+enum publication {
+    PUBLISHED,
+    PUBLISHED_ALREADY, /* somebody's pair has the tuple, and now perhaps no more: look */
+};
+
+/*
+ * Makes a pair to be found by a tuple's hash. exclusive: not where another pair is found by it. Two CPUs that publish
+ * one tuple at the same time both see the other's slot, or one of them does: who sees one takes its own back.
+ */
+static __noinline int pair_publish(__u64 hash, __u32 direction, __u32 sequence, int exclusive)
+{
+    struct pair_bucket *bucket = bucket_of(hash);
+    __u64 mine = (hash & SLOT_TAG) | (direction ? SLOT_DIRECTION : 0) | SLOT_IN_USE | sequence;
+    __u64 best = 0;
+
+    if (!bucket)
+        return PUBLISHED_ALREADY;
+    /* First choice: the slot that the tuple had before; then a free one; then the one of the oldest pair. */
+    for (__u64 i = 0; i < PAIR_SLOTS; i++) {
+        __u64 slot = bucket->slots[i];
+        __u64 age = slot & SLOT_IN_USE ? (__u32)(sequence - (__u32)slot) : 1ULL << 32;
+        if (slot & SLOT_IN_USE && !((slot ^ hash) & SLOT_TAG))
+            age = 1ULL << 33;
+        age = age << 3 | i;
+        if (age >= best)
+            best = age;
+    }
+    __u64 *place = &bucket->slots[best & (PAIR_SLOTS - 1)];
+    __u64 before = *place;
+    if (exclusive && best >> 36 && pair_at(before))
+        return PUBLISHED_ALREADY;
+    if (__sync_val_compare_and_swap(place, before, mine) != before)
+        return PUBLISHED_ALREADY;
+    if (!exclusive)
+        return PUBLISHED;
+    for (__u64 i = 0; i < PAIR_SLOTS; i++) {
+        __u64 slot = bucket->slots[i];
+        if (slot & SLOT_IN_USE && !((slot ^ hash) & SLOT_TAG) && i != (best & (PAIR_SLOTS - 1))) {
+            __sync_val_compare_and_swap(place, mine, 0);
+            return PUBLISHED_ALREADY;
+        }
+    }
+    return PUBLISHED;
+}
+
+static __always_inline void pair_unpublish(__u64 hash, __u32 sequence)
+{
+    struct pair_bucket *bucket = bucket_of(hash);
+
+    for (__u64 i = 0; bucket && i < PAIR_SLOTS; i++) {
+        __u64 slot = bucket->slots[i];
+        if ((__u32)slot == sequence && !((slot ^ hash) & SLOT_TAG))
+            __sync_val_compare_and_swap(&bucket->slots[i], slot, 0);
+    }
+}
+
+/* The flow that has a tuple, assured or not. */
+static __always_inline struct flow *flow_find(__u8 family, const struct flow6_key *tuple)
+{
+    struct flow *f = assured_find(family, tuple);
+    __u32 direction = 0;
+
+    if (f)
+        return f;
+    struct flow_pair *pair = pair_find(family, tuple, tuple_hash(tuple), &direction);
+    return pair ? pair_flow(pair, direction) : NULL;
+}
+
+static __always_inline void flow_delete(__u8 family, const struct flow6_key *tuple)
+{
+    __u32 direction = 0;
+    struct flow_pair *pair = pair_find(family, tuple, tuple_hash(tuple), &direction);
+
+    if (pair)
+        pair->family = 0;
+    assured_delete(family, tuple);
+}
+
+/* Both directions move. The copy comes first, so that a packet in between finds one or the other. 0: done. */
+static __always_inline long pair_promote(__u8 family, struct flow_pair *pair)
+{
+    struct flow6_key tuple;
+
+    __sync_fetch_and_or(&pair->forward.flow.flags, FLOW_ASSURED);
+    __sync_fetch_and_or(&pair->reply.flow.flags, FLOW_ASSURED);
+    /* A flow that was made again after half of it had been evicted still has its other half there. */
+    flow_peer_tuple(family, pair->protocol, &pair->forward.flow, &tuple);
+    long error = assured_insert(family, &tuple, &pair->reply, BPF_NOEXIST);
+    if (error && error != -EEXIST)
+        return error;
+    flow_peer_tuple(family, pair->protocol, &pair->reply.flow, &tuple);
+    error = assured_insert(family, &tuple, &pair->forward, BPF_ANY);
+    if (!error)
+        pair->family = 0;
+    return error;
+}
+
+#endif
