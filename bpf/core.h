@@ -27,7 +27,9 @@ static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope sc
     struct next_hop *hop = &flow->hop;
     int hairpin = scope == SCOPE_CLUSTER && same_address(&flow->to.source, &flow->to.destination);
 
+    __builtin_memset(hop, 0, sizeof(*hop));
     hop->state = NEXT_HOP_LOCAL;
+    flow->forward_flags = 0;
     flow->reply_flags = FLOW_REPLY | FLOW_AT_EGRESS;
     if (scope == SCOPE_CLUSTER && !hairpin)
         return UNDECIDED;
@@ -54,11 +56,10 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
 
     if (!flow)
         return VERDICT_DROP_TABLE;
-    __builtin_memset(flow, 0, sizeof(*flow));
     tuple_of(p, family, &flow->from);
     if (has_mapped_address(family, &flow->from))
         return VERDICT_PASS_NO_FRONTEND;
-    __u64 hash = tuple_hash(&flow->from);
+    __u64 hash = p->hash;
     int verdict = backend_choose(&flow->from, scope, hash, &flow->choice);
     if (verdict != UNDECIDED)
         return verdict;

@@ -33,13 +33,14 @@ static __always_inline int pair_advance(const struct packet *p, __u8 family, str
 }
 
 /* The packet's flow, where it is not assured or was not until now. */
-static __noinline struct flow *unassured_of_packet(const struct packet *p, __u8 family)
+static __noinline struct flow *unassured_of_packet(struct packet *p, __u8 family)
 {
     struct flow6_key tuple;
     __u32 direction = 0;
 
     tuple_of(p, family, &tuple);
-    struct flow_pair *pair = pair_find(family, &tuple, tuple_hash(&tuple), &direction);
+    p->hash = tuple_hash(&tuple);
+    struct flow_pair *pair = pair_find(family, &tuple, p->hash, &direction);
     if (!pair)
         return NULL;
     if (pair_advance(p, family, pair, direction))

@@ -50,19 +50,18 @@ static __always_inline struct new_flow *new_flow_now(void)
     return bpf_map_lookup_elem(&new_flow_space, &zero);
 }
 
-static __always_inline void flow_write(__u8 family, struct flow6 *value, const struct flow6_key *from,
-                                       const struct flow6_key *to, __u32 flags, __u32 backend_id)
+/* One direction: packets of it leave as `to`. */
+static __always_inline void flow_write(__u8 family, struct flow6 *value, const struct flow6_key *to,
+                                       __u16 address_delta, __u16 port_delta, __u32 flags, __u32 backend_id, __u32 now)
 {
     struct flow *f = &value->flow;
 
     f->source_port_be = to->source_port_be;
     f->destination_port_be = to->destination_port_be;
-    __u64 sum = csum_difference(0, &from->source, &to->source);
-    f->address_delta = csum_fold(csum_difference(sum, &from->destination, &to->destination));
-    sum = csum_difference_port(0, from->source_port_be, to->source_port_be);
-    f->port_delta = csum_fold(csum_difference_port(sum, from->destination_port_be, to->destination_port_be));
+    f->address_delta = address_delta;
+    f->port_delta = port_delta;
     f->flags = flags;
-    f->last_seen = now_ticks();
+    f->last_seen = now;
     f->route_generation = 0;
     f->ifindex = 0;
     __builtin_memset(f->destination_mac, 0, sizeof(f->destination_mac) + sizeof(f->source_mac));
@@ -76,6 +75,23 @@ static __always_inline void flow_write(__u8 family, struct flow6 *value, const s
         value->source = to->source;
         value->destination = to->destination;
     }
+}
+
+/* Both directions; what one adds to a checksum, the other takes away. */
+static __always_inline void pair_write(__u8 family, struct flow_pair *pair, const struct new_flow *flow)
+{
+    const struct flow6_key *from = &flow->from, *to = &flow->to;
+    __u32 now = now_ticks(), id = flow->choice.backend_id;
+
+    __u64 sum = csum_difference(0, &from->source, &to->source);
+    __u16 addresses = csum_fold(csum_difference(sum, &from->destination, &to->destination));
+    sum = csum_difference_port(0, from->source_port_be, to->source_port_be);
+    __u16 ports = csum_fold(csum_difference_port(sum, from->destination_port_be, to->destination_port_be));
+    flow_write(family, &pair->forward, to, addresses, ports, flow->forward_flags, id, now);
+    flow_write(family, &pair->reply, &flow->back, ~addresses, ~ports, flow->reply_flags, id, now);
+    pair->protocol = from->protocol;
+    barrier();
+    pair->family = family;
 }
 
 static __always_inline void tuple_reverse(const struct flow6_key *tuple, struct flow6_key *reverse)
@@ -128,17 +144,14 @@ static __always_inline int claim_of_family(__u8 family, struct new_flow *flow, _
         return CLAIM_FAILED;
     tuple_reverse(&flow->to, &flow->reply);
     tuple_reverse(&flow->from, &flow->back);
+    /* Everything must be there before the index names it. */
+    pair_write(family, pair, flow);
+
     /* Publishing writes over somebody's slot where a bucket is full: not for a port that is taken anyway. */
     struct flow *taken = probe ? assured_find(family, &flow->reply) : NULL;
-    if (taken)
-        return claim_of_assured(family, flow, taken);
-
-    /* Everything must be there before the index names it. */
-    flow_write(family, &pair->forward, &flow->from, &flow->to, flow->forward_flags, flow->choice.backend_id);
-    flow_write(family, &pair->reply, &flow->reply, &flow->back, flow->reply_flags, flow->choice.backend_id);
-    pair->protocol = flow->from.protocol;
-    barrier();
-    pair->family = family;
+    int claim = taken ? claim_of_assured(family, flow, taken) : CLAIMED;
+    if (claim != CLAIMED)
+        return claim;
 
     /* A pair that is promoted meanwhile is assured before it is gone from here: looked for in this order, it is found.
      */
@@ -146,7 +159,7 @@ static __always_inline int claim_of_family(__u8 family, struct new_flow *flow, _
     if (pair_publish(hash, DIRECTION_REPLY, flow->sequence, 1) != PUBLISHED)
         return claim_of_pair(family, flow, hash);
     taken = assured_find(family, &flow->reply);
-    int claim = taken ? claim_of_assured(family, flow, taken) : CLAIMED;
+    claim = taken ? claim_of_assured(family, flow, taken) : CLAIMED;
     if (claim != CLAIMED)
         pair_unpublish(hash, flow->sequence);
     return claim;

@@ -93,7 +93,7 @@ static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *un
 
     if (!pair->family)
         return 0;
-    result.visited++;
+    result.visited += 2;
     if (is_orphan(pair->protocol, forward))
         reason = &result.orphaned;
     else if (is_idle(forward, timeout_of(pair->protocol, forward)) && is_idle(reply, timeout_of(pair->protocol, reply)))

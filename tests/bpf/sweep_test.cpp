@@ -75,12 +75,12 @@ TEST_P(Sweep, AFlowLivesAsLongAsItsYoungerDirection) {
 }
 
 TEST_P(Sweep, AnOldEntryWithoutItsOtherDirectionGoes) {
-    Tuple there = start();
-    age(there, 1000);
+    Tuple there = world.establish(client, frontend);
+    age(there, 100'000);
     world.datapath.erase_flow(there.reversed());
     sweeps(1, 0, 0, 0);
-    there = start();
-    age(there, 1000);
+    there = world.establish(client, frontend);
+    age(there, 100'000);
     world.datapath.erase_flow(forward());
     sweeps(1, 0, 0, 0);
 }
