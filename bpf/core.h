@@ -117,7 +117,7 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
     int verdict;
 
     if (!f)
-        f = unassured_of_packet(p, family);
+        f = unassured_of_packet(ctx, p, family);
     if (f && (p->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST)) && flow_control(p, family, f) == FLOW_FORGOTTEN)
         f = NULL;
     if (!f) {
@@ -227,6 +227,8 @@ static __always_inline int process_family(context *ctx, struct packet *p, __u8 f
         verdict = process_special(ctx, p, family, hook);
     if (verdict == UNDECIDED)
         verdict = process(ctx, p, family, hook);
+    if (p->kind == PACKET_FIRST_FRAGMENT && verdict >= VERDICT_DELIVER && verdict <= VERDICT_REPLY_FORWARD)
+        fragment_remember(p, family);
     if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
         verdict = answer(ctx, p, family, verdict);
     return verdict;

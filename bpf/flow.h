@@ -11,39 +11,64 @@ enum flow_fate {
     FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
 };
 
+/* What a client's acknowledgement may be ahead of the reply that it has seen, in octets. */
+#define ACK_AHEAD_OF_SYN  (1U << 16) /* data in a fast-open SYN-ACK's wake (RFC 7413) */
+#define ACK_AHEAD_OF_DATA (1U << 24)
+
+/* A reply: whoever acknowledges it has seen it. A RST ends what there was, and shows nobody but the backend. */
+static __always_inline void pair_mark(const struct packet *p, struct flow_pair *pair, const struct tcphdr *tcp)
+{
+    if (pair->forward.flow.flags & FLOW_SEEN_REPLY && !(p->tcp_flags & TCP_SYN))
+        return;
+    if (p->protocol == IPPROTO_TCP) {
+        if (!tcp || p->tcp_flags & TCP_RST)
+            return;
+        pair->reply_syn = !!(p->tcp_flags & TCP_SYN);
+        pair->reply_sequence = bpf_ntohl(tcp->seq) + pair->reply_syn;
+        barrier();
+    }
+    __sync_fetch_and_or(&pair->forward.flow.flags, FLOW_SEEN_REPLY);
+}
+
 /*
- * A packet of a pair that is not assured yet. A reply marks the forward flow; the next forward packet of the client
- * (for TCP: one with ACK and without SYN, which a spoofed source cannot send sensibly) promotes both directions.
- * Answers whether it has.
+ * Has the client shown that it sees the replies? For TCP with an ACK of what the backend sent, which a spoofed source
+ * would have to guess; UDP proves nothing, and lasting is all that can be asked of it. The assured tables are for these
+ * alone: or else a flood from spoofed sources could fill them.
  */
-static __always_inline int pair_advance(const struct packet *p, __u8 family, struct flow_pair *pair, __u32 direction)
+static __always_inline int pair_is_proven(const struct packet *p, const struct flow_pair *pair,
+                                          const struct tcphdr *tcp)
 {
     __u32 flags = pair->forward.flow.flags;
 
-    if (direction == DIRECTION_REPLY) {
-        if (!(flags & FLOW_SEEN_REPLY))
-            __sync_fetch_and_or(&pair->forward.flow.flags, FLOW_SEEN_REPLY);
+    if (!(flags & FLOW_SEEN_REPLY) || flags & FLOW_CLOSING)
         return 0;
-    }
-    if (!(flags & FLOW_SEEN_REPLY))
+    if (p->protocol != IPPROTO_TCP)
+        return now_ticks() - pair->made > STREAM_TICKS;
+    if (!tcp || (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
         return 0;
-    if (p->protocol == IPPROTO_TCP && (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
-        return 0;
-    return !pair_promote(family, pair);
+    /* Recovered: its reply direction has been assured all along. */
+    if (!pair->reply_sequence && !pair->reply_syn)
+        return 1;
+    return bpf_ntohl(tcp->ack_seq) - pair->reply_sequence < (pair->reply_syn ? ACK_AHEAD_OF_SYN : ACK_AHEAD_OF_DATA);
 }
 
 /* The packet's flow, where it is not assured or was not until now. */
-static __noinline struct flow *unassured_of_packet(struct packet *p, __u8 family)
+static __noinline struct flow *unassured_of_packet(context *ctx, struct packet *p, __u8 family)
 {
     struct flow6_key tuple;
     __u32 direction = 0;
+    struct tcphdr *tcp = context_data(ctx) + l4_offset_of(p);
 
     tuple_of(p, family, &tuple);
     p->hash = tuple_hash(&tuple);
     struct flow_pair *pair = pair_find(family, &tuple, p->hash, &direction);
     if (!pair)
         return NULL;
-    if (pair_advance(p, family, pair, direction))
+    if ((void *)(tcp + 1) > context_data_end(ctx) || p->kind == PACKET_LATER_FRAGMENT)
+        tcp = NULL;
+    if (direction == DIRECTION_REPLY)
+        pair_mark(p, pair, tcp);
+    else if (pair_is_proven(p, pair, tcp) && !pair_promote(family, pair))
         return assured_of_packet(p, family);
     return pair_flow(pair, direction);
 }

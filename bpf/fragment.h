@@ -21,23 +21,32 @@ static __always_inline void fragment_key_of(const struct packet *p, __u8 family,
         key->protocol = p->protocol;
 }
 
-/* Answers UNDECIDED when the packet has its 5-tuple. */
-static __noinline int fragment_ports(struct packet *p, __u8 family)
+/* A first fragment that was translated, and no other: what is refused or not ours leaves nothing behind. */
+static __noinline int fragment_remember(const struct packet *p, __u8 family)
 {
     struct fragment_key key;
     struct flow6_key tuple;
 
     tuple_of(p, family, &tuple);
     fragment_key_of(p, family, &tuple, &key);
-    if (p->kind == PACKET_FIRST_FRAGMENT) {
-        struct fragment ports = {
-            .source_port_be = tuple.source_port_be,
-            .destination_port_be = tuple.destination_port_be,
-            .protocol = p->protocol,
-        };
-        bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
+    struct fragment ports = {
+        .source_port_be = tuple.source_port_be,
+        .destination_port_be = tuple.destination_port_be,
+        .protocol = p->protocol,
+    };
+    return bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
+}
+
+/* Answers UNDECIDED when the packet has its 5-tuple. */
+static __noinline int fragment_ports(struct packet *p, __u8 family)
+{
+    struct fragment_key key;
+    struct flow6_key tuple;
+
+    if (p->kind == PACKET_FIRST_FRAGMENT)
         return UNDECIDED;
-    }
+    tuple_of(p, family, &tuple);
+    fragment_key_of(p, family, &tuple, &key);
     struct fragment *ports = bpf_map_lookup_elem(&fragments, &key);
     if (!ports)
         return VERDICT_PASS_FRAGMENT;

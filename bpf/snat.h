@@ -27,6 +27,10 @@ struct new_flow {
     __u32 reply_flags;
     struct next_hop hop; /* of the forward direction */
     __u32 sequence;      /* of its pair */
+    /* Of the unassured pairs that hold a candidate the oldest; 0: none does */
+    __u32 oldest_age;
+    __be16 oldest_port_be;
+    __u16 pad;
     /* work space of this file */
     struct flow6_key reply;
     struct flow6_key back;
@@ -90,6 +94,9 @@ static __always_inline void pair_write(__u8 family, struct flow_pair *pair, cons
     flow_write(family, &pair->forward, to, addresses, ports, flow->forward_flags, id, now);
     flow_write(family, &pair->reply, &flow->back, ~addresses, ~ports, flow->reply_flags, id, now);
     pair->protocol = from->protocol;
+    pair->reply_syn = 0;
+    pair->reply_sequence = 0;
+    pair->made = now;
     barrier();
     pair->family = family;
 }
@@ -118,11 +125,18 @@ static __always_inline int claim_of_pair(__u8 family, struct new_flow *flow, __u
     __u32 direction = 0;
     struct flow_pair *pair = pair_find(family, &flow->reply, hash, &direction);
 
-    if (!pair || direction != DIRECTION_REPLY || pair->forward.flow.flags & FLOW_CLOSING ||
-        !is_peer_tuple(family, &pair->reply.flow, &flow->from))
+    if (!pair || direction != DIRECTION_REPLY)
         return CLAIM_TAKEN;
-    flow->sequence = pair->sequence;
-    return CLAIM_ADOPTED;
+    if (is_peer_tuple(family, &pair->reply.flow, &flow->from) && !(pair->forward.flow.flags & FLOW_CLOSING)) {
+        flow->sequence = pair->sequence;
+        return CLAIM_ADOPTED;
+    }
+    __u32 age = flow->sequence - pair->sequence;
+    if (age > flow->oldest_age) {
+        flow->oldest_age = age;
+        flow->oldest_port_be = flow->to.source_port_be;
+    }
+    return CLAIM_TAKEN;
 }
 
 /* A reply direction that is assured. */
@@ -195,6 +209,7 @@ static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
     if (!pair)
         return VERDICT_DROP_TABLE;
     flow->sequence = pair->sequence;
+    flow->oldest_age = 0;
     if (!(flow->forward_flags & FLOW_SNAT) || flow->from.protocol == IPPROTO_SCTP)
         claim = reply_claim(family, 0);
     for (int i = 0; i < SNAT_PROBES && claim == CLAIM_TAKEN; i++) {
@@ -202,14 +217,25 @@ static __noinline int flow_open(__u8 family, struct new_flow *flow, __u64 hash)
         claim = reply_claim(family, i);
         candidate = candidate + 1 < ports ? candidate + 1 : 0;
     }
+    /* A flood of first packets holds every port long before it fills the table. */
+    if (claim == CLAIM_TAKEN && flow->oldest_age) {
+        struct flow_pair *oldest = pair_at(flow->sequence - flow->oldest_age);
+        if (oldest)
+            oldest->family = 0;
+        flow->to.source_port_be = flow->oldest_port_be;
+        claim = reply_claim(family, 0);
+    }
     if (claim == CLAIM_TAKEN || claim == CLAIM_FAILED || claim == CLAIM_ADOPTED)
         pair->family = 0;
     if (claim == CLAIM_TAKEN)
         return VERDICT_DROP_NO_SNAT_PORT;
     if (claim == CLAIM_FAILED)
         return VERDICT_DROP_TABLE;
-    if (claim == CLAIM_RECOVERED)
+    if (claim == CLAIM_RECOVERED) {
+        /* As proven as the direction that is still assured. */
         pair->forward.flow.flags |= FLOW_SEEN_REPLY;
+        pair->made -= STREAM_TICKS + 1;
+    }
     if (claim != CLAIM_ADOPTED && flow->forward_flags & FLOW_REDIRECT && flow->hop.state == NEXT_HOP_READY)
         next_hop_cache(&pair->forward.flow, &flow->hop, route_generation());
     pair_publish(hash, DIRECTION_FORWARD, flow->sequence, 0);

@@ -18,6 +18,9 @@ enum direction { DIRECTION_FORWARD, DIRECTION_REPLY };
 /* Sequences are taken from unassured_head in lots, so that CPUs seldom meet there. */
 #define PAIR_LOT 16
 
+/* UDP is a stream once it has lasted so long (nf_conntrack's rule, net/netfilter/nf_conntrack_proto_udp.c). */
+#define STREAM_TICKS ((__u32)(2000000000ULL >> TICK_SHIFT))
+
 /* Of a slot, see struct pair_bucket. */
 #define SLOT_IN_USE    (1ULL << 32)
 #define SLOT_DIRECTION (2ULL << 32)

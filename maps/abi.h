@@ -249,7 +249,10 @@ struct flow_pair {
     __u32 sequence;       /* of the pair; modulo the size of the ring, the element's index */
     __u8 family;          /* 4 or 6; 0: there is none */
     __u8 protocol;
-    __u8 pad[10];
+    __u8 reply_syn; /* the reply that marked the pair (FLOW_SEEN_REPLY) was a SYN-ACK */
+    __u8 pad;
+    __u32 reply_sequence; /* TCP: what it begins with; a SYN-ACK's successor */
+    __u32 made;           /* ticks */
 };
 WEIR_STATIC_ASSERT(sizeof(struct flow_pair) == 192, "flow_pair is three cache lines");
 

@@ -145,6 +145,7 @@ public:
         Tuple rewritten = read(arrive(packet(from, to, syn)).frame).tuple;
         EXPECT_EQ(arrive(packet(rewritten.destination, rewritten.source, syn | ack)).verdict,
                   abi::VERDICT_REPLY_FORWARD);
+        if (protocol() != IPPROTO_TCP) datapath.age_connection(tuple(from, to), 3);
         EXPECT_EQ(arrive(packet(from, to, ack)).verdict, abi::VERDICT_FORWARD);
         EXPECT_TRUE(datapath.flow(tuple(from, to), Table::Assured));
         return rewritten;

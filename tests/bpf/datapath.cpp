@@ -307,6 +307,13 @@ void Datapath::age_flow(const Tuple& tuple, std::uint64_t seconds) {
     write_flow(tuple, *found);
 }
 
+void Datapath::age_connection(const Tuple& tuple, std::uint64_t seconds) {
+    auto found = pair_of(tuple);
+    ASSERT_TRUE(found);
+    found->pair.made -= ticks(seconds);
+    update("unassured", &found->index, &found->pair);
+}
+
 std::size_t Datapath::count_flows(int family, Table table) const {
     if (table == Table::Unassured)
         return 2 * static_cast<std::size_t>(

@@ -101,6 +101,8 @@ public:
     void erase_flow(const Tuple& tuple);
     // Makes a flow look as if its last packet came this many seconds ago.
     void age_flow(const Tuple& tuple, std::uint64_t seconds);
+    // Makes an unassured connection look as if its first packet had come this many seconds earlier.
+    void age_connection(const Tuple& tuple, std::uint64_t seconds);
     // Directions: an unassured connection counts as two.
     std::size_t count_flows(int family, Table table) const;
 

@@ -125,7 +125,10 @@ TEST_P(Fragments, LaterOnesWithoutTheirFirst) {
 
 TEST_P(Fragments, OfAClosedFrontendAreDropped) {
     world.service().backends({remote}).frontend(frontend, {.external = abi::SCOPE_CLOSED});
-    for (const Frame& fragment : sent()) EXPECT_EQ(world.arrive(fragment).verdict, abi::VERDICT_DROP_CLOSED_FRONTEND);
+    auto fragments = sent();
+    EXPECT_EQ(world.arrive(fragments[0]).verdict, abi::VERDICT_DROP_CLOSED_FRONTEND);
+    // What was refused left nothing by which the others could be known.
+    EXPECT_EQ(world.arrive(fragments[1]).verdict, abi::VERDICT_DROP_VIP_PROTOCOL);
     EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u);
 }
 
@@ -191,6 +194,7 @@ TEST_P(FragmentsIPv6, ALaterOneThatStartsWithAnExtensionHeaderIsOfItsFirstsProto
     auto fragments = cut(world.packet(client, frontend).extension(IPPROTO_DSTOPTS, 3).payload(1000).frame(), 400, 5);
     Tuple there = read(forwarded(fragments, abi::VERDICT_FORWARD)).tuple;
     world.arrive(Packet::of(there.reversed()));
+    world.datapath.age_connection(world.tuple(client, frontend), 3);
     EXPECT_EQ(world.arrive(fragments[1]).verdict, abi::VERDICT_FORWARD);
     EXPECT_TRUE(world.datapath.flow(world.tuple(client, frontend), Table::Assured));
     EXPECT_TRUE(world.datapath.flow(there.reversed(), Table::Assured));

@@ -51,6 +51,7 @@ TEST_P(Hairpin, ComesFromTheNodeAndTheReplyFromTheFrontend) {
 TEST_P(Hairpin, IsAssuredLikeOthers) {
     Tuple there = read(world.leave_pod(world.packet(self, frontend, syn)).frame).tuple;
     world.leave_pod(Packet::of(there.reversed(), syn | ack));
+    world.datapath.age_connection(world.tuple(self, frontend), 3);
     EXPECT_EQ(read(world.leave_pod(world.packet(self, frontend, ack)).frame).tuple, there);
     EXPECT_TRUE(world.datapath.flow(world.tuple(self, frontend), Table::Assured));
     EXPECT_TRUE(world.datapath.flow(there.reversed(), Table::Assured));

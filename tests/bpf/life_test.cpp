@@ -46,6 +46,7 @@ TEST_P(Life, PodsFlowsAreAssuredToo) {
     world.service().backends({remote}).frontend(frontend);
     world.leave_pod(world.packet(client_pod, frontend, syn));
     world.egress(world.packet(remote, client_pod, syn | ack));
+    world.datapath.age_connection(world.tuple(client_pod, frontend), 3);
     EXPECT_EQ(world.leave_pod(world.packet(client_pod, frontend, ack)).frame,
               world.packet(client_pod, remote, ack).frame());
     EXPECT_TRUE(assured(world.tuple(client_pod, frontend)));
@@ -60,6 +61,18 @@ TEST_P(Life, ARemovedBackendKeepsItsEstablishedFlow) {
     service.backends({remote2});
     EXPECT_EQ(read(world.arrive(world.packet(client, frontend, ack)).frame).tuple, there);
     EXPECT_EQ(read(world.arrive(world.packet({at.client, 40001}, frontend, syn)).frame).tuple.destination, remote2);
+}
+
+TEST_P(Life, UdpIsAssuredOnceItHasLasted) {
+    if (world.tcp()) return;  // has more to prove it
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(world.arrive(world.packet(client, frontend)).frame).tuple;
+    world.arrive(world.packet(there.destination, there.source));
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
+    EXPECT_FALSE(assured(forward())) << "a question and its answer, or a spoofed source twice";
+    world.datapath.age_connection(forward(), 3);
+    EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
+    EXPECT_TRUE(assured(forward()));
 }
 
 INSTANTIATE_TEST_SUITE_P(, Life, testing::ValuesIn(each_hook()), case_name);
@@ -95,6 +108,32 @@ TEST_P(TcpLife, ASynAfterASynAckAssuresNothing) {
     EXPECT_FALSE(assured(forward()));
     send(rst);
     EXPECT_FALSE(assured(forward()));
+}
+
+TEST_P(TcpLife, AnAckThatHasNotSeenTheSynAckAssuresNothing) {
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(send(syn).frame).tuple;
+    constexpr std::uint32_t number = 0xffff'fff0;  // wraps
+    auto ack_of = [&](std::uint32_t acknowledged) {
+        return Packet::of(forward(), ack).numbers(1, acknowledged).payload(33);
+    };
+    world.arrive(Packet::of(there.reversed(), syn | ack).numbers(number, 1).payload(33));
+    for (std::uint32_t blind : {number, number + 1 + (1u << 16), number - 100'000, number + (1u << 31)}) {
+        EXPECT_EQ(world.arrive(ack_of(blind)).verdict, abi::VERDICT_FORWARD);
+        EXPECT_FALSE(assured(forward())) << blind;
+    }
+    EXPECT_EQ(read(world.arrive(ack_of(number + 1)).frame).tuple, there);
+    EXPECT_TRUE(assured(forward()));
+}
+
+TEST_P(TcpLife, ABackendsRstAssuresNothing) {
+    // A spoofed ACK makes a flow, the backend knows nothing of it, and the next spoofed ACK would promote it.
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = read(send(ack).frame).tuple;
+    EXPECT_EQ(answer(there, rst).verdict, abi::VERDICT_REPLY_FORWARD);
+    for (int i = 0; i < 3; ++i) EXPECT_EQ(send(ack).verdict, abi::VERDICT_FORWARD);
+    EXPECT_FALSE(assured(forward()));
+    EXPECT_FALSE(assured(there.reversed()));
 }
 
 TEST_P(TcpLife, OneFinDoesNotClose) {

@@ -93,6 +93,7 @@ TEST_P(Mtu, ARoutesOwnMtuCounts) {
 TEST_P(Mtu, PromotionKeepsIt) {
     Tuple there = read(world.arrive(sized(100)).frame).tuple;
     world.arrive(Packet::of(there.reversed(), syn | ack).frame(), world.devices.other);
+    world.datapath.age_connection(world.tuple(client, frontend), 3);
     world.arrive(sized(100));
     EXPECT_TRUE(world.datapath.flow(world.tuple(client, frontend), Table::Assured));
     EXPECT_EQ(known(world.tuple(client, frontend)), 1400u);

@@ -59,7 +59,7 @@ private:
     std::uint8_t flags_ = 0, ttl_ = 64;
     bool message_ = false;  // made by icmp(), with a type in place of ports
     std::uint8_t type_ = 0, code_ = 0;
-    std::uint32_t rest_ = 0, sequence_ = 0x11110000, acknowledgement_ = 0x22220000;
+    std::uint32_t rest_ = 0, sequence_ = 0x11110000, acknowledgement_ = 0x11110001;  // fits a SYN-ACK of the same kind
     std::vector<std::uint8_t> payload_;
     std::size_t option_words_ = 0, trailer_ = 0;
     std::vector<std::pair<std::uint8_t, std::size_t>> extensions_;

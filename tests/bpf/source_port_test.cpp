@@ -19,8 +19,7 @@ class SourcePort : public DatapathTest {};
 TEST_P(SourcePort, ARangeOfOnePortServesOneFlowAndCountsTheOthers) {
     World world(GetParam(), port_range(61000, 61000));
     world.service().backends({remote}).frontend(frontend);
-    Outcome first = world.arrive(world.packet(client, frontend, syn));
-    EXPECT_EQ(read(first.frame).tuple.source, (Endpoint{at.node, 61000}));
+    EXPECT_EQ(world.establish(client, frontend).source, (Endpoint{at.node, 61000}));
     Outcome second = world.arrive(world.packet({at.client, 40001}, frontend, syn));
     EXPECT_EQ(second.verdict, abi::VERDICT_DROP_NO_SNAT_PORT);
     EXPECT_EQ(second.action, world.drop());
@@ -45,7 +44,12 @@ TEST_P(SourcePort, ATakenPortIsLeftToItsFlow) {
     EXPECT_EQ(ports.size(), 16u);
     EXPECT_EQ(*ports.begin(), 61000);
     EXPECT_EQ(*ports.rbegin(), 61015);
-    EXPECT_EQ(world.arrive(world.packet({at.client, 50000}, frontend, syn)).verdict, abi::VERDICT_DROP_NO_SNAT_PORT);
+    // One more: the flow that has waited longest for its reply gives way.
+    Outcome more = world.arrive(world.packet({at.client, 50000}, frontend, syn));
+    EXPECT_EQ(more.verdict, abi::VERDICT_FORWARD);
+    EXPECT_FALSE(world.datapath.flow(world.tuple({at.client, 40000}, frontend)));
+    Outcome back = world.arrive(turned_around(more.frame));
+    EXPECT_EQ(read(back.frame).tuple, world.tuple(frontend, {at.client, 50000}));
 }
 
 TEST_P(SourcePort, OnePortServesManyBackends) {
@@ -83,6 +87,19 @@ TEST_P(SourcePort, TwoFrontendsToOneBackendFromOnePortGetTwoPorts) {
     EXPECT_NE(first.source, second.source);
     EXPECT_EQ(read(world.arrive(world.packet(remote, first.source)).frame).tuple, world.tuple(frontend, client));
     EXPECT_EQ(read(world.arrive(world.packet(remote, second.source)).frame).tuple, world.tuple(frontend2, client));
+}
+
+TEST_P(SourcePort, AFloodOfFirstPacketsDoesNotKeepThePorts) {
+    World world(GetParam(), port_range(61000, 61015));
+    world.service().backends({remote}).frontend(frontend);
+    Tuple there = world.establish(client, frontend);
+    for (std::uint16_t i = 0; i < 200; ++i) {
+        Endpoint spoofed{at.other_client, static_cast<std::uint16_t>(20000 + i)};
+        ASSERT_EQ(world.arrive(world.packet(spoofed, frontend, syn)).verdict, abi::VERDICT_FORWARD);
+    }
+    world.establish({at.client, 40001}, frontend);
+    EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
+    EXPECT_EQ(read(world.arrive(Packet::of(there.reversed())).frame).tuple, world.tuple(frontend, client));
 }
 
 TEST_P(SourcePort, AForwardEntryThatWasEvictedIsRecoveredWithItsPort) {
