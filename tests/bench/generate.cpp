@@ -4,7 +4,6 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <net/if.h>
-#include <sched.h>
 #include <sys/time.h>
 
 #include <CLI/CLI.hpp>
@@ -19,6 +18,7 @@
 #include <memory>
 
 #include "generate.skel.h"
+#include "tests/bench/cpu.hpp"
 #include "tests/bench/frame.hpp"
 
 namespace weir::bench {
@@ -166,12 +166,7 @@ void run(Options options) {
     if (options.count && options.rate > 0) options.seconds = static_cast<double>(options.count) / options.rate;
     FrameOptions frame = frame_options(options);
     Generator generator(options, frame);
-    if (options.cpu >= 0) {
-        cpu_set_t set;
-        CPU_ZERO(&set);
-        CPU_SET(static_cast<std::size_t>(options.cpu), &set);
-        if (sched_setaffinity(0, sizeof(set), &set)) throw std::runtime_error(fmt::format("no CPU {}", options.cpu));
-    }
+    if (options.cpu >= 0) pin_to_cpu(options.cpu);
     struct sigaction action {};
     action.sa_handler = [](int) { interrupted = 1; };
     for (int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
