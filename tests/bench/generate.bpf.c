@@ -11,6 +11,8 @@
 #include <bpf/bpf_helpers.h>
 
 #define TEMPLATE_SIZE 80 /* Ethernet, IPv6 and TCP headers, in whole words */
+#define BURST 64         /* frames that may be made up for at once */
+#define LATE 100000      /* nanoseconds */
 
 /* Offsets into the frame; addresses vary in their last word. */
 const volatile struct { __u32 source, destination, ports, ip_checksum, checksum; } at;
@@ -22,9 +24,9 @@ const volatile struct { __u32 first, count; /* host order */ } sources, destinat
 const volatile __u32 ip_sum, sum;
 const volatile __u8 template_frame[TEMPLATE_SIZE] __attribute__((aligned(8)));
 
-const volatile __u64 count; /* frames to send; 0: until interrupted */
-const volatile __u64 rate;  /* frames per second; 0: all that go */
-__u64 start;                /* nanoseconds of the monotonic clock */
+const volatile __u64 count;    /* frames to send; 0: until interrupted */
+const volatile __u64 interval; /* nanoseconds between frames; 0: as soon as they go */
+__u64 due;                     /* nanoseconds of the monotonic clock */
 __u64 sent;
 
 /* Every flow about equally often, in a scattered order that the hardware does not guess. */
@@ -44,13 +46,24 @@ static __always_inline __be16 folded(__u32 total) {
     return bpf_htons(~total & 0xffff);
 }
 
+/*
+ * There is no waiting here: a frame that comes too early is dropped, and the next one asks again. Whoever was held up
+ * for long does not catch up: a burst would only fill the queue at the far end.
+ */
+static __always_inline int is_due(void) {
+    __u64 now = bpf_ktime_get_ns();
+
+    if (now < due) return 0;
+    due = (now - due > BURST * interval ? now : due) + interval;
+    return 1;
+}
+
 SEC("xdp")
 int generate(struct xdp_md* ctx) {
     void *data = (void*)(long)ctx->data, *data_end = (void*)(long)ctx->data_end;
 
     if (count && sent >= count) return XDP_DROP;
-    /* There is no waiting here: a frame that comes too early is dropped, and the next one asks again. */
-    if (rate && bpf_ktime_get_ns() < start + sent * 1000000000 / rate) return XDP_DROP;
+    if (interval && !is_due()) return XDP_DROP;
 
     __u32 flow = next_flow();
     __u32 source = sources.first + flow / source_ports.count % sources.count;

@@ -41,7 +41,7 @@ struct Options {
     int cpu = -1;
 };
 
-volatile std::sig_atomic_t interrupted = 0;
+volatile std::sig_atomic_t stopped = 0;
 
 std::uint8_t tcp_flags(const std::string& text) {
     static constexpr std::pair<const char*, std::uint8_t> names[] = {{"fin", 1}, {"syn", 2},  {"rst", 4},
@@ -86,7 +86,7 @@ public:
         data.out_ifindex = ifindex;
         data.flows = static_cast<std::uint32_t>(options.flows);
         data.count = options.count;
-        data.rate = static_cast<std::uint64_t>(options.rate);
+        data.interval = options.rate > 0 ? static_cast<std::uint64_t>(1e9 / options.rate) : 0;
         auto set = [](auto& range, const Range& from) { range = {from.first, from.count}; };
         set(data.sources, wanted.source.last_word);
         set(data.destinations, wanted.destination.last_word);
@@ -108,10 +108,6 @@ public:
                     .data_size_in = static_cast<std::uint32_t>(frame_.bytes.size()), .ctx_in = &context,
                     .ctx_size_in = sizeof(context), .repeat = static_cast<int>(pages),
                     .flags = BPF_F_TEST_XDP_LIVE_FRAMES, .batch_size = std::min(batch_, pages));
-        timespec now{};
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        skeleton_->bss->start =
-            static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(now.tv_nsec);
         int error = bpf_prog_test_run_opts(bpf_program__fd(skeleton_->progs.generate), &run);
         if (error && error != -EINTR)
             throw std::runtime_error(
@@ -146,31 +142,37 @@ void interrupt_after(double seconds) {
         auto whole = static_cast<time_t>(value);
         return timeval{whole, static_cast<suseconds_t>((value - static_cast<double>(whole)) * 1e6)};
     };
-    itimerval timer{split(0.01), split(std::max(seconds, 0.001))};
+    itimerval timer{split(0.1), split(std::max(seconds, 0.001))};
     setitimer(ITIMER_REAL, &timer, nullptr);
 }
 
 Sent generate(Generator& generator, const Options& options) {
     auto start = Clock::now();
+    auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
     double cpu_start = cpu_seconds();
-    std::uint64_t pages = options.rate > 0 || !options.count ? INT32_MAX : options.count;
-    while (!interrupted && generator.sent() < pages)
-        generator.run(static_cast<std::uint32_t>(std::min<std::uint64_t>(pages - generator.sent(), INT32_MAX)));
-    double seconds = std::chrono::duration<double>(Clock::now() - start).count();
-    return {generator.sent(), seconds, cpu_seconds() - cpu_start};
+    // At a rate most pages are dropped, so their number does not tell when the frames have been sent.
+    bool by_pages = options.count && options.rate <= 0;
+    double most = options.seconds > 0 ? options.seconds : 1e9;
+    if (!by_pages)
+        interrupt_after(options.count ? std::min(most, static_cast<double>(options.count) / options.rate) : most);
+    std::uint64_t wanted = options.count ? options.count : UINT64_MAX;
+    while (!stopped && generator.sent() < wanted && passed() < most)
+        generator.run(by_pages
+                          ? static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - generator.sent(), INT32_MAX))
+                          : INT32_MAX);
+    return {generator.sent(), passed(), cpu_seconds() - cpu_start};
 }
 
 void run(Options options) {
     if (options.count == 0 && options.seconds <= 0) options.seconds = 1;
-    // At a rate most pages are dropped, so the time tells when the frames have been sent.
-    if (options.count && options.rate > 0) options.seconds = static_cast<double>(options.count) / options.rate;
     FrameOptions frame = frame_options(options);
     Generator generator(options, frame);
     if (options.cpu >= 0) pin_to_cpu(options.cpu);
     struct sigaction action {};
-    action.sa_handler = [](int) { interrupted = 1; };
+    action.sa_handler = [](int signal) {
+        if (signal != SIGALRM) stopped = 1;
+    };
     for (int signal : {SIGINT, SIGTERM, SIGALRM}) sigaction(signal, &action, nullptr);
-    if (options.seconds > 0) interrupt_after(options.seconds);
     Sent sent = generate(generator, options);
     fmt::print("{{\"sent\":{},\"seconds\":{:.6f},\"cpu_seconds\":{:.6f},\"per_second\":{:.0f}}}\n", sent.frames,
                sent.seconds, sent.cpu_seconds, static_cast<double>(sent.frames) / sent.seconds);
