@@ -20,7 +20,7 @@ OUTSIDE_PORTS = "32768-36767"
 POD_PORTS = "32768-60999"
 
 CONNECTIONS = 32          # under way, where the rate counts
-CONNECTIONS_LATENCY = 8   # under way, where the time of each counts
+CONNECTIONS_LATENCY = 4   # under way, where the time of each counts
 CONNECTIONS_UPLOAD = 4
 
 

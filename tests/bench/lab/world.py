@@ -157,6 +157,10 @@ class World:
                        lambda: f"{wanted} frontends on {agent.node.name}; it says:\n{agent.log()[-2000:]}", deadline=60)
 
     def _serve(self, pod: Namespace) -> None:
+        # kube-proxy picks source ports at random, so its clients' connections meet what the server still remembers of
+        # others' (TIME_WAIT), are refused by their timestamps, and try again 11 ms later. weir's come back from the same
+        # port. That would be all that one sees; so the servers remember nothing.
+        pod.sysctl({"ipv4/tcp_max_tw_buckets": 0})
         with (self.lab.manifests.parent / f"{pod.name}.log").open("ab") as log:
             self.lab.nursery.spawn("program", pod.network, log.fileno(), None,
                                    argv=[str(self.tools / "weir-bench-serve"), "--port", str(services.BACKEND_PORT),
