@@ -226,9 +226,7 @@ void Load::report() {
     }
     if (unanswered_) errors += fmt::format("{}\"no answer\":{}", errors.empty() ? "" : ",", unanswered_);
     if (options_.mode == Mode::upload) {
-        fmt::print("{{\"bits_per_second\":{:.0f},\"cpu_us_per_mib\":{:.2f}",
-                   static_cast<double>(bytes_) * 8 / options_.seconds,
-                   busy_ * 1e6 / (static_cast<double>(std::max<std::uint64_t>(bytes_, 1)) / (1 << 20)));
+        fmt::print("{{\"bits_per_second\":{:.0f}", static_cast<double>(bytes_) * 8 / options_.seconds);
     } else {
         fmt::print("{{\"per_second\":{:.1f},\"requests\":{},\"cpu_us\":{:.2f}",
                    static_cast<double>(latencies_.size()) / options_.seconds, latencies_.size(),

@@ -9,8 +9,11 @@ kube-proxy's do. `check_tracking` sees to it that this is so.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,6 +50,7 @@ class World:
     def __init__(self, contender: Contender, tools: Path) -> None:
         self.contender = contender
         self.tools = tools
+        self._servers: list[int] = []
         proxy = contender.proxy
         config = {"datapath": MAPS | ({"xdp": "native"} if proxy == WEIR_XDP else {})}
         self.lab = Lab(nodes=2, pods="routed", weir=proxy in (WEIR, WEIR_XDP), config=config)
@@ -81,12 +85,27 @@ class World:
         port = next(port for port in self.ports if port.name == place)
         return (self.node.addresses[4], port.node_port) if outside else (port.cluster_ip, port.port)
 
-    def load(self, outside: bool, place: str, *options: str) -> dict:
+    def load(self, outside: bool, place: str, *options: str, server_cpu: int = SERVER_CPU) -> dict:
         """Runs weir-bench-load from the client pod, or from outside."""
+        for server in self._servers:
+            os.sched_setaffinity(server, {server_cpu})
         address, port = self.target(outside, place)
         source = self.lab.client if outside else self.visitor
         return json.loads(source.exec(str(self.tools / "weir-bench-load"), f"{address}:{port}", "--cpu",
                                       str(CLIENT_CPU), *options))
+
+    @contextmanager
+    def large_packets(self) -> Iterator[None]:
+        """The router's devices take GSO packets as they are, like a network card with segmentation and receive offload;
+        the lab has them cut into packets of 1500 bytes, since XDP wants such."""
+        def offload(state: str) -> None:
+            for node in self.lab.nodes:
+                self.lab.router.exec("ethtool", "-K", node.name, "tx", state)
+        offload("on")
+        try:
+            yield
+        finally:
+            offload("off")
 
     def tracked(self) -> list[int]:
         """Connections that conntrack knows in each node."""
@@ -162,9 +181,9 @@ class World:
         # port. That would be all that one sees; so the servers remember nothing.
         pod.sysctl({"ipv4/tcp_max_tw_buckets": 0})
         with (self.lab.manifests.parent / f"{pod.name}.log").open("ab") as log:
-            self.lab.nursery.spawn("program", pod.network, log.fileno(), None,
-                                   argv=[str(self.tools / "weir-bench-serve"), "--port", str(services.BACKEND_PORT),
-                                         "--cpu", str(SERVER_CPU)])
+            self._servers.append(self.lab.nursery.spawn(
+                "program", pod.network, log.fileno(), None,
+                argv=[str(self.tools / "weir-bench-serve"), "--port", str(services.BACKEND_PORT)]))
 
 
 def default_tools() -> Path:
