@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many packets a second does a node pass on? Frames of known UDP flows come to node1 from the router's side, as fast
+as they can be made; node1 sends them on to backends of another node, by the same uplink; there they are counted.
+
+The generator has one CPU. Everything that node1 does, and the counting, has the other: a NAPI thread of its uplink.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+from tests.lab import LabError, netns, wait_until
+from tests.lab.topology import Node
+
+from . import services
+from .world import CLIENT_CPU, SERVER_CPU, WEIR_XDP, World
+
+FLOWS = 1024
+CLIENTS = "198.18.0.0/15"  # RFC 2544: for benchmarks
+# Frames per second before it counts: of flows that are known; and of flows that are not, if 10,000 Services are searched
+# for each of them.
+FAST, SLOW = 50_000, 2000
+
+
+def _napi_threads() -> set[int]:
+    found = set()
+    for comm in Path("/proc").glob("[0-9]*/comm"):
+        try:
+            if comm.read_text().startswith("napi/eth0"):
+                found.add(int(comm.parent.name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return found
+
+
+def _threaded(node: Node, on: bool) -> None:
+    # sysfs shows the interfaces of the namespace that mounts it: `ip netns exec` does.
+    netns.run("ip", "netns", "exec", node.namespace, "sh", "-c", f"echo {int(on)} > /sys/class/net/eth0/threaded")
+
+
+def _napi_in_a_thread(node: Node, cpu: int) -> None:
+    """What comes to this node's eth0 is worked on by a kernel thread on this CPU, and by nothing else."""
+    # Without GRO, and with no XDP program of its own, a veth has no NAPI and takes no XDP frames.
+    node.exec("ethtool", "-K", "eth0", "gro", "on")
+    before = _napi_threads()
+    _threaded(node, True)
+    for thread in wait_until(lambda: _napi_threads() - before, f"{node.name} has a NAPI thread"):
+        os.sched_setaffinity(thread, {cpu})
+
+
+def _napi_as_before(node: Node) -> None:
+    _threaded(node, False)
+    node.exec("ethtool", "-K", "eth0", "gro", "off")
+
+
+class PacketPath:
+    """The way from the router through node1 and back, with its counter."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        router, node = world.lab.router, world.node
+        if world.contender.proxy == WEIR_XDP:
+            router.exec("bpftool", "net", "detach", "xdpdrv", "dev", node.name)  # the lab's gives way to the sink
+        self._address, self._port = world.target(outside=True)
+        self._sink = subprocess.Popen(
+            ["ip", "netns", "exec", router.namespace, str(world.tools / "weir-bench-sink"), node.name,
+             "--backend-port", str(services.BACKEND_PORT), "--frontend-port", str(self._port)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        try:
+            self._read()
+            _napi_in_a_thread(node, SERVER_CPU)
+            self._mac = json.loads(node.exec("ip", "-j", "link", "show", "eth0"))[0]["address"]
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> PacketPath:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._sink.stdin.close()
+        self._sink.wait()
+        _napi_as_before(self._world.node)
+
+    def measure(self, seconds: float) -> dict:
+        self.establish()
+        before = self._count("drop")
+        sent = self._generate("--seconds", str(seconds))
+        delivered = self._count("")["delivered"] - before["delivered"]
+        return {"sent_per_second": sent["sent"] / sent["seconds"],
+                "delivered_per_second": delivered / sent["seconds"]}
+
+    def establish(self) -> None:
+        """Every flow is answered and goes on: so it counts as established, for weir as for conntrack."""
+        self._count("answer")
+        for rate in (FAST, SLOW, SLOW, FAST, FAST):
+            before = self._count("")
+            self._generate("--count", str(4 * FLOWS), "--rate", str(rate))
+            after = self._count("")
+            arrived = {name: after[name] - before[name] for name in after}
+            if rate == FAST and min(arrived.values()) > 4 * FLOWS * 0.95:
+                return
+        raise LabError(f"{self._world.contender}: of {4 * FLOWS} frames of known flows there arrived {arrived}")
+
+    def _generate(self, *options: str) -> dict:
+        return json.loads(self._world.lab.router.exec(
+            str(self._world.tools / "weir-bench-generate"), "--interface", self._world.node.name, "--destination-mac",
+            self._mac, "--destination", self._address, "--destination-ports", str(self._port), "--source", CLIENTS,
+            "--flows", str(FLOWS), "--cpu", str(CLIENT_CPU), *options))
+
+    def _count(self, command: str) -> dict:
+        self._sink.stdin.write(command + "\n")
+        self._sink.stdin.flush()
+        return self._read()
+
+    def _read(self) -> dict:
+        return json.loads(self._sink.stdout.readline())

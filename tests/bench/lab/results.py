@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What becomes of the numbers? Medians over the rounds, one JSON file, and tables."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+from pathlib import Path
+
+from .stages import MAIN_METRIC
+
+HEAD_KEYS = ("bench", "kernel", "cpus", "iptables", "nftables")
+
+
+def _version(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True).stdout.strip()
+
+
+def document(rounds: int, seconds: float, rows: list[dict]) -> dict:
+    return {"bench": "lab", "kernel": platform.release(), "cpus": os.cpu_count(),
+            "iptables": _version("iptables", "--version"), "nftables": _version("nft", "--version"),
+            "rounds": rounds, "seconds": seconds, "results": rows}
+
+
+def row(keys: dict, rounds: list[dict[str, float]]) -> dict:
+    """Medians at the top, each round's numbers below."""
+    names = rounds[0].keys()
+    values = {name: [one[name] for one in rounds] for name in names}
+    return keys | {name: statistics.median(values[name]) for name in names} | {"rounds": values}
+
+
+def merged(documents: list[dict]) -> dict:
+    """Stages that were run one by one, as one."""
+    first = documents[0]
+    for other in documents[1:]:
+        different = [key for key in HEAD_KEYS if other[key] != first[key]]
+        if different:
+            raise ValueError(f"not of one machine and kind: {', '.join(different)} differ")
+    return first | {"results": [one for document in documents for one in document["results"]]}
+
+
+def write(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, indent=1) + "\n")
+
+
+def _number(value: float) -> str:
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+
+
+def _table(case: str, rows: list[dict]) -> list[str]:
+    metrics = [name for name in rows[0] if name in rows[0]["rounds"]]
+    main = MAIN_METRIC[case]
+    direct = next((one[main] for one in rows if one["proxy"] == "direct"), None)
+    cells = [["proxy", "services", "place", *metrics, "x direct"]]
+    for one in rows:
+        cells.append([one["proxy"], f"{one['services']:,}" if one["services"] else "-", one["place"] or "-",
+                      *(_number(one[name]) for name in metrics), f"{one[main] / direct:.2f}" if direct else "-"])
+    widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
+    return ["  ".join(cell.ljust(width) if column in (0, 2) else cell.rjust(width)
+                      for column, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in cells]
+
+
+def tables(content: dict) -> str:
+    """One for each case and way, the contenders in it."""
+    groups: dict[tuple[str, str], list[dict]] = {}
+    for one in content["results"]:
+        groups.setdefault((one["case"], one["way"]), []).append(one)
+    parts = [f"{case}, {way} (x direct: {MAIN_METRIC[case]})\n" + "\n".join(_table(case, rows))
+             for (case, way), rows in groups.items()]
+    return "\n\n".join(parts)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is measured, and of whom? Each stage is a list of cases; a case knows which world it runs in and what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+from .packets import PacketPath
+from .services import LAST, MIDDLE
+from .world import CLIENT_CPU, DIRECT, IPTABLES, NFTABLES, SERVER_CPU, WEIR, WEIR_XDP, Contender, World
+
+POD_TO_CLUSTER_IP, OUTSIDE_TO_NODE_PORT = "pod to ClusterIP", "outside to NodePort"
+WAYS = (POD_TO_CLUSTER_IP, OUTSIDE_TO_NODE_PORT)
+
+# Source ports of outside clients, used in turn. weir has 4,535 ports for each backend by default and keeps one for 10
+# seconds after its connection; kube-proxy's conntrack has 64,512 and keeps one for 120. A client that comes back from
+# the same port takes its old one again, so this many ports never exhaust either.
+OUTSIDE_PORTS = "32768-36767"
+POD_PORTS = "32768-60999"
+
+CONNECTIONS = 32          # under way, where the rate counts
+CONNECTIONS_LATENCY = 4   # under way, where the time of each counts
+CONNECTIONS_UPLOAD = 4
+
+
+@dataclass(frozen=True)
+class Case:
+    """One number, or a few, of one contender."""
+
+    name: str
+    way: str
+    contender: Contender
+    place: str  # of the measured Service among all
+    run: Callable[[World, float], dict[str, float]]
+
+    def keys(self) -> dict:
+        return {"case": self.name, "way": self.way, "proxy": self.contender.proxy,
+                "services": self.contender.services, "place": self.place}
+
+
+LARGE, SMALL = "throughput", "throughput, 1500-byte packets"
+
+# By case, the number that says most.
+MAIN_METRIC = {"packets": "delivered_per_second", "connections": "connections_per_second",
+               "new connections": "p50_us", "kept connections": "p50_us", LARGE: "gigabits_per_second",
+               SMALL: "gigabits_per_second"}
+
+
+def _load(way: str, place: str, mode: str, connections: int, finish: Callable[[dict], dict],
+          server_cpu: int = SERVER_CPU) -> Callable:
+    outside = way == OUTSIDE_TO_NODE_PORT
+
+    def run(world: World, seconds: float) -> dict[str, float]:
+        return finish(world.load(outside, place, "--mode", mode, "--connections", str(connections), "--seconds",
+                                 str(seconds), "--source-ports", OUTSIDE_PORTS if outside else POD_PORTS,
+                                 server_cpu=server_cpu))
+    return run
+
+
+def _rate(name: str) -> Callable[[dict], dict]:
+    return lambda told: {name: told["per_second"], "cpu_us": told["cpu_us"], "failed_count": told["failed"]}
+
+
+def _latency(told: dict) -> dict:
+    return {key: told[key] for key in ("p50_us", "p90_us", "p99_us", "p999_us", "cpu_us")} | \
+        {"requests_per_second": told["per_second"], "failed_count": told["failed"]}
+
+
+def _throughput(told: dict) -> dict:
+    return {"gigabits_per_second": told["bits_per_second"] / 1e9, "failed_count": told["failed"]}
+
+
+def _places(contender: Contender, way: str) -> list[str]:
+    """Only iptables searches a list; NodePorts come after all of it, wherever the Service stands."""
+    if contender.proxy == IPTABLES and contender.services >= 1000 and way == POD_TO_CLUSTER_IP:
+        return [MIDDLE, LAST]
+    return [LAST]
+
+
+def connections(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+    """A connection for each request, as many as go."""
+    contenders = [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in weir_sizes),
+                  *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in sizes)]
+    return [Case("connections", way, contender, place if contender.services else "",
+                 _load(way, place, "connect", CONNECTIONS, _rate("connections_per_second")))
+            for way in WAYS for contender in contenders for place in _places(contender, way)]
+
+
+def _ends(sizes: list[int], weir_sizes: list[int]) -> list[Contender]:
+    """Everyone with few Services, and with the most."""
+    return [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in sorted({weir_sizes[0], weir_sizes[-1]})),
+            *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in sorted({sizes[0], sizes[-1]}))]
+
+
+def latency(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+    """How long requests take while a few are under way."""
+    return [Case(name, way, contender, LAST if contender.services else "",
+                 _load(way, LAST, mode, CONNECTIONS_LATENCY, _latency))
+            for name, mode in (("new connections", "connect"), ("kept connections", "keepalive"))
+            for way in WAYS for contender in _ends(sizes, weir_sizes)]
+
+
+def _upload(way: str, whole: bool) -> Callable:
+    """Client and server share a CPU: with one each, the numbers tell who happens to run where."""
+    measure = _load(way, LAST, "upload", CONNECTIONS_UPLOAD, _throughput, server_cpu=CLIENT_CPU)
+
+    def run(world: World, seconds: float) -> dict[str, float]:
+        with world.large_packets() if whole else nullcontext():
+            return measure(world, seconds)
+    return run
+
+
+def throughput(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+    """Bytes of a few connections: in the large packets that segmentation offload makes of them all the way, and in such
+    as fit a wire from the router on."""
+    contenders = [one for one in _ends(sizes, weir_sizes) if one.proxy in (DIRECT, WEIR) or one.services == sizes[0]]
+    return [Case(name, way, contender, LAST if contender.services else "", _upload(way, name == LARGE))
+            for name in (LARGE, SMALL) for way in WAYS for contender in contenders]
+
+
+def packets(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+    """Frames of established UDP flows, as many as a node passes on."""
+    contenders = _ends(sizes, weir_sizes)
+    contenders += [Contender(WEIR_XDP, one.services) for one in contenders if one.proxy == WEIR]
+
+    def run(world: World, seconds: float) -> dict[str, float]:
+        with PacketPath(world) as path:
+            return path.measure(seconds)
+    return [Case("packets", OUTSIDE_TO_NODE_PORT, contender, LAST if contender.services else "", run)
+            for contender in contenders]
+
+
+STAGES: dict[str, Callable[[list[int], list[int]], list[Case]]] = {
+    "packets": packets, "connections": connections, "latency": latency, "throughput": throughput}

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// What load and server say to each other. A request is one small segment whose first byte says what is wanted.
+#pragma once
+
+#include <netinet/in.h>
+
+#include <cstddef>
+
+#include "loader/model/socket_address.hpp"
+
+namespace weir::bench {
+
+enum class Wanted : char {
+    answer_and_close = 'c',  // the server closes first, as HTTP servers do: its port, not the client's, lingers
+    answer = 'k',
+    swallow = 'u',  // everything that follows, until the client's end; then the server closes
+};
+
+constexpr std::size_t request_size = 64, answer_size = 64;
+constexpr std::size_t bulk_size = 128 * 1024;
+
+// A TCP socket of this address's family, not blocking; < 0: errno says why.
+int tcp_socket(const model::Address& address);
+
+struct KernelAddress {
+    sockaddr_in6 storage{};
+    socklen_t size = 0;
+    const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
+};
+KernelAddress kernel_address(const model::SocketAddress& address);
+
+}  // namespace weir::bench
