@@ -41,9 +41,11 @@ static __always_inline struct flow *assured_find(__u8 family, const struct flow6
     return bpf_map_lookup_elem(&flows6, tuple);
 }
 
-/* f has the layout of its family. */
-static __always_inline long assured_insert(__u8 family, const struct flow6_key *tuple, const struct flow6 *f,
-                                           __u64 mode)
+/*
+ * f has the layout of its family. int: up to Linux 6.3 the upper half of what an update gives back is not the sign's
+ * (map operations returned int, and calls to them are direct), so a comparison of 64 bits misses every error.
+ */
+static __always_inline int assured_insert(__u8 family, const struct flow6_key *tuple, const struct flow6 *f, __u64 mode)
 {
     if (family == FAMILY_IPV4) {
         struct flow4_key key = key4_of(tuple);

@@ -191,7 +191,7 @@ static __always_inline void flow_delete(__u8 family, const struct flow6_key *tup
 }
 
 /* Both directions move. The copy comes first, so that a packet in between finds one or the other. 0: done. */
-static __always_inline long pair_promote(__u8 family, struct flow_pair *pair)
+static __always_inline int pair_promote(__u8 family, struct flow_pair *pair)
 {
     struct flow6_key tuple;
 
@@ -199,7 +199,7 @@ static __always_inline long pair_promote(__u8 family, struct flow_pair *pair)
     __sync_fetch_and_or(&pair->reply.flow.flags, FLOW_ASSURED);
     /* A flow that was made again after half of it had been evicted still has its other half there. */
     flow_peer_tuple(family, pair->protocol, &pair->forward.flow, &tuple);
-    long error = assured_insert(family, &tuple, &pair->reply, BPF_NOEXIST);
+    int error = assured_insert(family, &tuple, &pair->reply, BPF_NOEXIST);
     if (error && error != -EEXIST)
         return error;
     flow_peer_tuple(family, pair->protocol, &pair->reply.flow, &tuple);
