@@ -26,7 +26,7 @@ struct Options {
     bool quick = false;
     int cpu = -1;
     std::string json;
-    std::string only;
+    std::string only, program;
     std::uint32_t most_flows = 1u << 20;
 };
 
@@ -40,14 +40,23 @@ struct Row {
 
 std::vector<CaseOf> cases_of(const Options& options) {
     std::vector<CaseOf> cases;
-    for (int family : {4, 6}) {
-        for (std::uint32_t flows : {1u, 1u << 10, 1u << 15, 1u << 20})
-            if (flows <= options.most_flows) cases.push_back({Kind::Established, family, flows});
-        cases.push_back({Kind::Reply, family, 1u << 10});
-        cases.push_back({Kind::NewFlow, family, 1u << 31});
-        cases.push_back({Kind::NotOurs, family, 1u << 10});
+    using enum test::Hook;
+    for (auto hook : {Xdp, UplinkIngress, WorkloadIngress}) {
+        for (int family : {4, 6}) {
+            for (std::uint32_t flows : {1u, 1u << 10, 1u << 15, 1u << 20})
+                if (flows <= options.most_flows && (hook == Xdp || flows == 1u << 10))
+                    cases.push_back({Kind::Established, family, flows, hook});
+            // A pod's replies are rewritten at its egress, by the same steps.
+            if (hook != WorkloadIngress) cases.push_back({Kind::Reply, family, 1u << 10, hook});
+            cases.push_back({Kind::NewFlow, family, 1u << 31, hook});
+            cases.push_back({Kind::NotOurs, family, 1u << 10, hook});
+            if (hook != WorkloadIngress) cases.push_back({Kind::Refused, family, 1u << 31, hook});
+        }
     }
-    std::erase_if(cases, [&](const CaseOf& c) { return c.name().find(options.only) == std::string::npos; });
+    std::erase_if(cases, [&](const CaseOf& c) {
+        return c.name().find(options.only) == std::string::npos ||
+               c.program().find(options.program) == std::string::npos;
+    });
     return cases;
 }
 
@@ -64,13 +73,16 @@ void pin_to_cpu(int cpu) {
     if (sched_setaffinity(0, sizeof(set), &set)) throw std::runtime_error(fmt::format("no CPU {}", cpu));
 }
 
+std::string flows_of(const CaseOf& which) {
+    return which.flows > 1u << 20 ? "each" : std::to_string(which.flows);
+}
+
 // Runs null and weir by turns in every round, so that a change of clock or load meets both.
 std::vector<Row> measure(const Options& options) {
     std::vector<CaseOf> cases = cases_of(options);
     std::vector<std::unique_ptr<Scene>> scenes;
     for (const CaseOf& which : cases) {
-        fmt::print(stderr, "preparing {} IPv{} {}\n", which.name(), which.family,
-                   which.kind == Kind::NewFlow ? "" : std::to_string(which.flows));
+        fmt::print(stderr, "preparing {} {} IPv{} {}\n", which.program(), which.name(), which.family, flows_of(which));
         scenes.push_back(std::make_unique<Scene>(which));
     }
     std::vector<std::vector<double>> null(cases.size()), total(cases.size());
@@ -93,31 +105,28 @@ std::vector<Row> measure(const Options& options) {
     return rows;
 }
 
-std::string flows_of(const CaseOf& which) {
-    return which.kind == Kind::NewFlow ? "each" : std::to_string(which.flows);
-}
-
 void print_table(const std::vector<Row>& rows) {
-    fmt::print("{:<12} {:<6} {:>8} {:>9} {:>9} {:>11} {:>7} {:>11}\n", "case", "family", "flows", "null ns", "total ns",
-               "above null", "x null", "above, best");
+    fmt::print("{:<10} {:<12} {:<6} {:>8} {:>9} {:>9} {:>11} {:>7} {:>11}\n", "program", "case", "family", "flows",
+               "null ns", "total ns", "above null", "x null", "above, best");
     for (const Row& row : rows)
-        fmt::print("{:<12} {:<6} {:>8} {:>9.1f} {:>9.1f} {:>11.1f} {:>7.2f} {:>11.1f}\n", row.which.name(),
-                   fmt::format("IPv{}", row.which.family), flows_of(row.which), row.null, row.total, row.above(),
-                   row.total / row.null, row.best());
+        fmt::print("{:<10} {:<12} {:<6} {:>8} {:>9.1f} {:>9.1f} {:>11.1f} {:>7.2f} {:>11.1f}\n", row.which.program(),
+                   row.which.name(), fmt::format("IPv{}", row.which.family), flows_of(row.which), row.null, row.total,
+                   row.above(), row.total / row.null, row.best());
 }
 
 void write_json(const Options& options, const std::vector<Row>& rows) {
     utsname kernel{};
     uname(&kernel);
     std::ofstream out(options.json);
-    fmt::print(out, "{{\"kernel\":\"{}\",\"rounds\":{},\"packets\":{},\"results\":[", kernel.release, options.rounds,
-               options.packets);
+    fmt::print(out, "{{\"bench\":\"packet\",\"kernel\":\"{}\",\"rounds\":{},\"packets\":{},\"results\":[",
+               kernel.release, options.rounds, options.packets);
     for (const Row& row : rows)
         fmt::print(out,
-                   "{}\n{{\"case\":\"{}\",\"family\":{},\"flows\":{},\"null_ns\":{:.2f},\"total_ns\":{:.2f},"
+                   "{}\n{{\"program\":\"{}\",\"case\":\"{}\",\"family\":{},\"flows\":{},\"null_ns\":{:.2f},\"total_"
+                   "ns\":{:.2f},"
                    "\"above_null_ns\":{:.2f},\"ratio\":{:.3f},\"best_above_null_ns\":{:.2f}}}",
-                   &row == rows.data() ? "" : ",", row.which.name(), row.which.family,
-                   row.which.kind == Kind::NewFlow ? "null" : std::to_string(row.which.flows), row.null, row.total,
+                   &row == rows.data() ? "" : ",", row.which.program(), row.which.name(), row.which.family,
+                   row.which.flows > 1u << 20 ? "null" : std::to_string(row.which.flows), row.null, row.total,
                    row.above(), row.total / row.null, row.best());
     fmt::print(out, "\n]}}\n");
     if (!out.flush()) throw std::runtime_error(options.json + ": not writable");
@@ -138,7 +147,10 @@ int main(int argc, char** argv) {
     using namespace weir::bench;
     Options options;
     CLI::App app(
-        "Nanoseconds per packet of weir's XDP program (external client, remote backend: SNAT and out again), under\n"
+        "Nanoseconds per packet of weir's XDP and tc programs (external client, remote backend: SNAT and out again; "
+        "or\n"
+        "a pod as client), under "
+        ""
         "BPF_PROG_TEST_RUN. A wrapper restores the packet and tail-calls the program; the same wrapper with a bare\n"
         "MAC-swap XDP_TX is subtracted. Rounds are interleaved, medians reported. Needs root; an idle machine helps.\n"
         "  sudo weir-bench-packet --json result.json");
@@ -146,6 +158,7 @@ int main(int argc, char** argv) {
     app.add_option("--packets", options.packets, "Packets per round")->check(CLI::Range(1000u, 1'000'000'000u));
     app.add_option("--cpu", options.cpu, "CPU to run on (default: the last one)");
     app.add_option("--only", options.only, "Cases whose name contains this");
+    app.add_option("--program", options.program, "Programs whose name contains this: xdp, tc uplink, tc pod");
     app.add_option("--most-flows", options.most_flows, "No case of established flows with more than these");
     app.add_option("--json", options.json, "Also write the results here");
     app.add_flag("--quick", options.quick, "A smoke run: small tables, few packets; its numbers mean little");

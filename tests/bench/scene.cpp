@@ -69,18 +69,34 @@ std::string CaseOf::name() const {
             return "new flow";
         case Kind::NotOurs:
             return "not ours";
+        case Kind::Refused:
+            return "refused";
     }
     return "?";
 }
 
+std::string_view CaseOf::program() const {
+    switch (hook) {
+        case test::Hook::Xdp:
+            return "xdp";
+        case test::Hook::UplinkIngress:
+            return "tc uplink";
+        default:
+            return "tc pod";
+    }
+}
+
 abi::verdict CaseOf::expected() const {
+    bool pod = hook == test::Hook::WorkloadIngress;
     switch (kind) {
         case Kind::Reply:
             return abi::VERDICT_REPLY_FORWARD;
         case Kind::NotOurs:
             return abi::VERDICT_PASS_NO_FRONTEND;
+        case Kind::Refused:
+            return abi::VERDICT_DROP_CLOSED_FRONTEND;
         default:
-            return abi::VERDICT_FORWARD;
+            return pod ? abi::VERDICT_DELIVER : abi::VERDICT_FORWARD;
     }
 }
 
@@ -98,17 +114,25 @@ Scene::Scene(const CaseOf& which) : which_(which), datapath_(settings_of(which))
     std::vector<Endpoint> backends;
     for (std::uint16_t i = 0; i < (which.kind == Kind::Reply ? 1 : 1024); ++i)
         backends.push_back({at.remote, static_cast<std::uint16_t>(backend_port + i)});
-    test::Tables(datapath_).service(IPPROTO_TCP).backends(backends).frontend({at.vip, service_port});
+    test::Tables(datapath_)
+        .service(IPPROTO_TCP)
+        .backends(backends)
+        .frontend({at.vip, service_port},
+                  {.external = which.kind == Kind::Refused ? abi::SCOPE_CLOSED : abi::SCOPE_BALANCE});
 
     wrapper_ = wrapper_bpf::open();
     if (!wrapper_) fail("opening the wrapper");
     wrapper_->rodata->address_offset = which.family == 4 ? 26 : 34;
     wrapper_->rodata->port_offset = which.family == 4 ? 34 : 54;
     if (wrapper_bpf::load(wrapper_)) fail("loading the wrapper");
-    null_fd_ = bpf_program__fd(wrapper_->progs.null_tx);
-    weir_fd_ = datapath_.program(test::Hook::Xdp);
-    wrapper_fd_ =
-        bpf_program__fd(which.kind == Kind::Reply ? wrapper_->progs.restore_reply : wrapper_->progs.restore_forward);
+    const auto& programs = wrapper_->progs;
+    bool xdp = which.hook == test::Hook::Xdp, reply = which.kind == Kind::Reply;
+    null_fd_ = bpf_program__fd(xdp ? programs.null_tx : programs.null_tc);
+    weir_fd_ = datapath_.program(which.hook);
+    wrapper_fd_ = bpf_program__fd(xdp     ? reply ? programs.restore_reply : programs.restore_forward
+                                  : reply ? programs.restore_reply_tc
+                                          : programs.restore_forward_tc);
+    under_test_fd_ = bpf_map__fd(xdp ? wrapper_->maps.under_test : wrapper_->maps.under_test_tc);
     wrapper_->bss->first_address = first_address(which.family);
     wrapper_->bss->flow_mask = which.flows - 1;
 
@@ -124,10 +148,13 @@ Scene::~Scene() {
 // Real handshakes through the real program: SYN, SYN-ACK, ACK.
 void Scene::establish() {
     int uplink = test::Node::enter().uplink;
-    auto run = [&](const test::Frame& frame) { return datapath_.run_uncounted(test::Hook::Xdp, frame, uplink).frame; };
+    bool pod = which_.hook == test::Hook::WorkloadIngress;
+    auto run = [&](const test::Frame& frame, bool back = false) {
+        return datapath_.run_uncounted(pod && back ? test::Hook::Egress : which_.hook, frame, uplink).frame;
+    };
     for (std::uint32_t flow = 0; flow < which_.flows; ++flow) {
         test::Tuple there = test::read(run(packet(flow, test::syn).frame())).tuple;
-        run(test::Packet::of(there.reversed(), test::syn | test::ack).frame());
+        run(test::Packet::of(there.reversed(), test::syn | test::ack).frame(), true);
         run(packet(flow, test::ack).frame());
         if (which_.kind != Kind::Reply) continue;
         wrapper_->bss->destination_ports_be[flow] = htons(there.source.port);
@@ -137,14 +164,17 @@ void Scene::establish() {
 
 Measurement Scene::run(int program_fd, std::uint32_t packets) {
     std::uint32_t zero = 0;
-    if (bpf_map_update_elem(bpf_map__fd(wrapper_->maps.under_test), &zero, &program_fd, BPF_ANY))
-        fail("choosing the program under test");
+    if (bpf_map_update_elem(under_test_fd_, &zero, &program_fd, BPF_ANY)) fail("choosing the program under test");
+    bool is_xdp = which_.hook == test::Hook::Xdp;
     xdp_md context{};
     context.data_end = static_cast<std::uint32_t>(frame_.size());
-    context.ingress_ifindex = static_cast<std::uint32_t>(test::Node::enter().uplink);
+    __sk_buff skb{};
+    context.ingress_ifindex = skb.ifindex = static_cast<std::uint32_t>(test::Node::enter().uplink);
     LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame_.data(),
-                .data_size_in = static_cast<std::uint32_t>(frame_.size()), .ctx_in = &context,
-                .ctx_size_in = sizeof(context), .repeat = static_cast<int>(packets));
+                .data_size_in = static_cast<std::uint32_t>(frame_.size()),
+                .ctx_in = is_xdp ? static_cast<void*>(&context) : &skb,
+                .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(context) : sizeof(skb)),
+                .repeat = static_cast<int>(packets));
     auto before = datapath_.verdicts();
     double start = cpu_nanoseconds();
     if (bpf_prog_test_run_opts(wrapper_fd_, &options)) fail("BPF_PROG_TEST_RUN");

@@ -14,13 +14,15 @@ struct wrapper_bpf;
 
 namespace weir::bench {
 
-enum class Kind { Established, Reply, NewFlow, NotOurs };
+enum class Kind { Established, Reply, NewFlow, NotOurs, Refused };
 
 struct CaseOf {
     Kind kind;
     int family;
-    std::uint32_t flows;  // a power of two; NewFlow: all that 32 bits can tell apart
+    std::uint32_t flows;  // a power of two; NewFlow, Refused: all that 32 bits can tell apart
+    test::Hook hook;      // Xdp, UplinkIngress; WorkloadIngress: a pod is the client, so there is no SNAT
     std::string name() const;
+    std::string_view program() const;
     abi::verdict expected() const;
 };
 
@@ -48,7 +50,7 @@ private:
     test::Datapath datapath_;
     wrapper_bpf* wrapper_ = nullptr;
     test::Frame frame_;  // what the kernel starts from; the wrapper writes its headers anew each time
-    int null_fd_ = -1, weir_fd_ = -1, wrapper_fd_ = -1;
+    int null_fd_ = -1, weir_fd_ = -1, wrapper_fd_ = -1, under_test_fd_ = -1;
 };
 
 }  // namespace weir::bench

@@ -6,6 +6,7 @@
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
+#include <linux/pkt_cls.h>
 #include <linux/types.h>
 
 #include <bpf/bpf_endian.h>
@@ -32,6 +33,14 @@ struct {
     __type(value, __u32);
 } under_test SEC(".maps");
 
+/* The kernel ties such a map to the type of its first program. */
+struct {
+    __uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} under_test_tc SEC(".maps");
+
 static __always_inline int restore(void* data, void* data_end) {
     __u64* words = data;
 
@@ -53,42 +62,70 @@ static __always_inline void settle(void) {
     __sync_fetch_and_add(&settled, 1);
 }
 
-SEC("xdp.frags")
-int restore_forward(struct xdp_md* ctx) {
-    void* data = (void*)(long)ctx->data;
+/* A packet of the next flow, client to frontend. */
+static __always_inline int restore_client(void* data, void* data_end) {
     __u32 flow = next_flow();
 
-    if (!restore(data, (void*)(long)ctx->data_end)) return XDP_ABORTED;
+    if (!restore(data, data_end)) return 0;
     *(__be32*)(data + address_offset) = bpf_htonl(first_address + (flow >> 15));
     *(__be16*)(data + port_offset) = bpf_htons(1024 + (flow & 0x7fff));
     settle();
-    bpf_tail_call(ctx, &under_test, 0);
+    return 1;
+}
+
+/* A packet of the next flow, backend to the source that the flow was given. */
+static __always_inline int restore_backend(void* data, void* data_end) {
+    __u32 flow = next_flow();
+
+    if (!restore(data, data_end)) return 0;
+    *(__be16*)(data + port_offset + 2) = destination_ports_be[flow & (PORTS_MAX - 1)];
+    settle();
+    return 1;
+}
+
+static __always_inline int swap_addresses(void* data, void* data_end) {
+    struct ethhdr* eth = data;
+    __u8 address[ETH_ALEN];
+
+    if ((void*)(eth + 1) > data_end) return 0;
+    __builtin_memcpy(address, eth->h_dest, ETH_ALEN);
+    __builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
+    __builtin_memcpy(eth->h_source, address, ETH_ALEN);
+    return 1;
+}
+
+SEC("xdp.frags")
+int restore_forward(struct xdp_md* ctx) {
+    if (restore_client((void*)(long)ctx->data, (void*)(long)ctx->data_end)) bpf_tail_call(ctx, &under_test, 0);
     return XDP_ABORTED;
 }
 
 SEC("xdp.frags")
 int restore_reply(struct xdp_md* ctx) {
-    void* data = (void*)(long)ctx->data;
-    __u32 flow = next_flow();
-
-    if (!restore(data, (void*)(long)ctx->data_end)) return XDP_ABORTED;
-    *(__be16*)(data + port_offset + 2) = destination_ports_be[flow & (PORTS_MAX - 1)];
-    settle();
-    bpf_tail_call(ctx, &under_test, 0);
+    if (restore_backend((void*)(long)ctx->data, (void*)(long)ctx->data_end)) bpf_tail_call(ctx, &under_test, 0);
     return XDP_ABORTED;
 }
 
 SEC("xdp.frags")
 int null_tx(struct xdp_md* ctx) {
-    void* data = (void*)(long)ctx->data;
-    struct ethhdr* eth = data;
-    __u8 address[ETH_ALEN];
+    return swap_addresses((void*)(long)ctx->data, (void*)(long)ctx->data_end) ? XDP_TX : XDP_ABORTED;
+}
 
-    if ((void*)(eth + 1) > (void*)(long)ctx->data_end) return XDP_ABORTED;
-    __builtin_memcpy(address, eth->h_dest, ETH_ALEN);
-    __builtin_memcpy(eth->h_dest, eth->h_source, ETH_ALEN);
-    __builtin_memcpy(eth->h_source, address, ETH_ALEN);
-    return XDP_TX;
+SEC("tc")
+int restore_forward_tc(struct __sk_buff* skb) {
+    if (restore_client((void*)(long)skb->data, (void*)(long)skb->data_end)) bpf_tail_call(skb, &under_test_tc, 0);
+    return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int restore_reply_tc(struct __sk_buff* skb) {
+    if (restore_backend((void*)(long)skb->data, (void*)(long)skb->data_end)) bpf_tail_call(skb, &under_test_tc, 0);
+    return TC_ACT_SHOT;
+}
+
+SEC("tc")
+int null_tc(struct __sk_buff* skb) {
+    return swap_addresses((void*)(long)skb->data, (void*)(long)skb->data_end) ? TC_ACT_OK : TC_ACT_SHOT;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
