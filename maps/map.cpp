@@ -4,6 +4,8 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 
+#include <fstream>
+
 namespace weir::maps::raw {
 
 namespace {
@@ -46,6 +48,15 @@ Result<Shape> shape(int fd) {
     std::uint32_t size = sizeof(info);
     if (int result = bpf_obj_get_info_by_fd(fd, &info, &size); result < 0) return std::unexpected(code(result));
     return Shape{info.type, info.key_size, info.value_size, info.max_entries};
+}
+
+std::uint64_t memory(int fd) {
+    std::ifstream info("/proc/self/fdinfo/" + std::to_string(fd));
+    for (std::string key; info >> key;) {
+        std::uint64_t octets = 0;
+        if (key == "memlock:" && info >> octets) return octets;
+    }
+    return 0;
 }
 
 Result<Fd> open_pinned(const std::string& path) {

@@ -35,6 +35,8 @@ struct Shape {
     std::uint32_t type = 0, key_size = 0, value_size = 0, max_entries = 0;
 };
 Result<Shape> shape(int fd);
+// Octets of memory that the kernel charges for the map; 0 where it does not tell.
+std::uint64_t memory(int fd);
 Result<Fd> open_pinned(const std::string& path);
 unsigned possible_cpus();
 }  // namespace raw

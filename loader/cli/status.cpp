@@ -18,7 +18,9 @@ boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
     auto entry = [&](std::string_view name, std::uint64_t used) {
         auto fd = maps::raw::open_pinned(pins.map(name));
         auto shape = fd ? maps::raw::shape(fd->get()) : maps::Result<maps::raw::Shape>(std::unexpected(fd.error()));
-        return boost::json::object{{"used", used}, {"size", shape ? shape->max_entries : 0}};
+        return boost::json::object{{"used", used},
+                                   {"size", shape ? shape->max_entries : 0},
+                                   {"memory", fd ? maps::raw::memory(fd->get()) : 0}};
     };
     boost::json::object usage{{"frontends", entry("frontends", view.frontends.size())},
                               {"services", entry("services", view.services.size())},
@@ -39,6 +41,19 @@ boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
     }
     count.template operator()<maps::SocketPeerMap>("socket_peers");
     return usage;
+}
+
+// What the kernel charges for all maps, those too that have no line of their own.
+std::uint64_t memory_of_all(const maps::PinPaths& pins) {
+    std::uint64_t octets = 0;
+    for (auto name : maps::map_names()) {
+        if (auto fd = maps::raw::open_pinned(pins.map(name))) octets += maps::raw::memory(fd->get());
+    }
+    return octets;
+}
+
+std::string mebibytes(const boost::json::value& octets) {
+    return fmt::format("{:.1f} MiB", boost::json::value_to<double>(octets) / 1024 / 1024);
 }
 
 boost::json::object verdicts_of(const maps::VerdictArray& array) {
@@ -69,10 +84,11 @@ void print_table(const boost::json::object& status) {
         fmt::print(
             "held        the source has errors since the start: nothing that the last agent served is taken away\n");
 
-    Table usage({"MAP", "USED", "SIZE"});
+    Table usage({"MAP", "USED", "SIZE", "MEMORY"});
     for (const auto& [name, entry] : status.at("maps").as_object())
-        usage.add(
-            {std::string(name), boost::json::serialize(entry.at("used")), boost::json::serialize(entry.at("size"))});
+        usage.add({std::string(name), boost::json::serialize(entry.at("used")),
+                   boost::json::serialize(entry.at("size")), mebibytes(entry.at("memory"))});
+    usage.add({"all maps", "", "", mebibytes(status.at("mapMemory"))});
     fmt::print("\n{}", usage.to_string());
 
     if (const auto* interfaces = agent.if_contains("interfaces")) {
@@ -118,8 +134,10 @@ int run_status(const Config& config, OutputFormat format) {
     if (!verdicts) return fail(verdicts.error());
     auto state = read_state(pins);
     state.content["running"] = state.running;
-    boost::json::object status{
-        {"agent", state.content}, {"maps", usage_of(pins, *view)}, {"verdicts", verdicts_of(*verdicts)}};
+    boost::json::object status{{"agent", state.content},
+                               {"maps", usage_of(pins, *view)},
+                               {"mapMemory", memory_of_all(pins)},
+                               {"verdicts", verdicts_of(*verdicts)}};
     if (format == OutputFormat::json)
         fmt::print("{}\n", boost::json::serialize(status));
     else

@@ -28,7 +28,7 @@ constexpr std::uint64_t socket_peer_entries = 65536;
 MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
     constexpr std::uint64_t mib = 1024 * 1024;
     if (sizes.slots == 0) {
-        auto bytes = std::clamp<std::uint64_t>(memory_bytes / 128, 16 * mib, 128 * mib);
+        auto bytes = std::clamp<std::uint64_t>(memory_bytes / 96, 16 * mib, 256 * mib);
         sizes.slots = static_cast<std::uint32_t>(bytes / sizeof(std::uint32_t));
     }
     sizes.slots = (sizes.slots + abi::SLOTS_PER_LINE - 1) / abi::SLOTS_PER_LINE * abi::SLOTS_PER_LINE;

@@ -57,7 +57,7 @@ struct Settings {
     std::vector<model::Cidr> service_ranges;
 };
 
-// Fills in sizes that are 0: slots get 1/128 of the memory, between 16 and 128 MiB; the assured flow tables one entry
+// Fills in sizes that are 0: slots get 1/96 of the memory, between 16 and 256 MiB; the assured flow tables one entry
 // per 32 KiB, between 32,768 and 524,288 (an IPv4 flow entry takes 128 bytes, an IPv6 one 176).
 MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes);
 
