@@ -10,11 +10,16 @@ read_counters() {
         sed -n 's/^[,{]*"\([a-z_]*\)":{"packets":\([0-9]*\).*/\1 \2/p'
 }
 
-# What grew between two readings: one line "VERDICT PACKETS".
+# What the interface sent, and refused to, one "NAME NUMBER" a line: the driver's view beside the generator's.
+read_interface() {
+    tr ':' ' ' </proc/net/dev | awk -v name="$interface" '$1 == name { print "packets", $11; print "dropped", $13 }'
+}
+
+# What grew between two readings: one line "NAME NUMBER".
 differences() {
     {
-        printf '%s\n' "$before" | sed 's/^/b /'
-        printf '%s\n' "$after" | sed 's/^/a /'
+        printf '%s\n' "$1" | sed 's/^/b /'
+        printf '%s\n' "$2" | sed 's/^/a /'
     } | awk '$1 == "b" && NF == 3 { was[$2] = $3 } $1 == "a" && NF == 3 && $3 > was[$2] { print $2, $3 - was[$2] }'
 }
 
@@ -24,7 +29,9 @@ sum_of() {
 }
 
 report() {
-    grown=$(differences)
+    grown=$(differences "$interface_before" "$interface_after")
+    out=$(sum_of '^packets$') refused=$(sum_of '^dropped$')
+    grown=$(differences "$before" "$after")
     forwarded=$(sum_of '^(forward|deliver|reply_forward|reply_deliver)$')
     dropped=$(sum_of '^drop_')
     other=$(($(sum_of .) - forwarded - dropped))
@@ -32,6 +39,7 @@ report() {
     if [ "$json" = 1 ]; then
         printf '{"bench":"pktgen","kernel":"%s","mode":"%s","interface":"%s","size_bytes":%s,"sent":%s,"errors":%s,' \
             "$(uname -r)" "$mode" "$interface" "$size" "$sent" "$errors"
+        printf '"interface_sent":%s,"interface_dropped":%s,' "$out" "$refused"
         printf '"elapsed_us":%s,"packets_per_second":%s,"cpus":[' "$elapsed" "$total"
         printf '%s\n' "$rates" | awk 'NF == 3 {
             printf "%s{\"cpu\":%s,\"sent\":%s,\"packets_per_second\":%s}", (n++ ? "," : ""), $1, $2, $3 }'
@@ -46,6 +54,7 @@ report() {
     fi
     echo "sent        $sent packets of $size bytes in $elapsed us: $total a second, $errors errors"
     printf '%s\n' "$rates" | awk 'NF == 3 { printf "  CPU %-4s %12s packets %12s a second\n", $1, $2, $3 }'
+    echo "interface   $out packets, $refused dropped"
     if [ -n "$counters" ]; then
         echo "forwarded   $forwarded"
         echo "dropped     $dropped"

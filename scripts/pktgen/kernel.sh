@@ -19,31 +19,43 @@ forget_devices() {
     done
 }
 
-# A range of addresses: the last two bytes vary.
-last_of_range() {
-    echo "$1" | awk -F. '{ print $1 "." $2 ".255.255" }'
+# The address that many behind another one.
+address_after() {
+    echo "$1" | awk -F. -v n="$2" '{
+        n += (($1 * 256 + $2) * 256 + $3) * 256 + $4
+        printf "%d.%d.%d.%d\n", int(n / 16777216) % 256, int(n / 65536) % 256, int(n / 256) % 256, n % 256 }'
+}
+
+# What pktgen calls a flow shares a destination, not a source. A flow here is a source address and port, drawn from as
+# many as there shall be flows. Each thread has ports of its own: threads do not share flows.
+choose_sources() {
+    span=$((64000 / queues))
+    case $mode in
+        single) sources=1 ports=1 ;;
+        flows) sources=$(((flows + span - 1) / span)) ports=$(((flows + sources - 1) / sources)) ;;
+        flood) sources=65536 ports=$span ;;
+    esac
+    [ "$family" = 6 ] || return 0
+    # It varies no IPv6 source address.
+    [ "$mode" = flood ] || [ "$sources" = 1 ] ||
+        fail "-f $flows: IPv6 flows differ by their port alone: at most $span for each of $queues queues" 2
+    sources=1
 }
 
 set_addresses() {
     device=$1
-    case $address in
-        *:*)
-            pg "$device" "dst6 $address"
-            pg "$device" "src6 ${source:-2001:db8:f::1}"
-            ;;
-        *)
-            first=${source:-198.18.0.0}
-            pg "$device" "dst_min $address"
-            pg "$device" "dst_max $address"
-            pg "$device" "src_min $first"
-            if [ "$mode" = single ]; then
-                pg "$device" "src_max $first"
-            else
-                pg "$device" "src_max $(last_of_range "$first")"
-                pg "$device" "flag IPSRC_RND"
-            fi
-            ;;
-    esac
+    if [ "$family" = 6 ]; then
+        pg "$device" "dst6 $address"
+        pg "$device" "src6 ${source:-2001:db8:f::1}"
+        return
+    fi
+    first=${source:-198.18.0.0}
+    pg "$device" "dst_min $address"
+    pg "$device" "dst_max $address"
+    pg "$device" "src_min $first"
+    # The end of a range is not drawn.
+    pg "$device" "src_max $(address_after "$first" "$sources")"
+    pg "$device" "flag IPSRC_RND"
 }
 
 configure() {
@@ -57,23 +69,19 @@ configure() {
     pg "$device" "queue_map_max $queue"
     pg "$device" "udp_dst_min $port"
     pg "$device" "udp_dst_max $port"
-    # Each thread sends from ports of its own: threads do not share flows.
-    low=$((1024 + queue % 16 * 4000))
+    low=$((1024 + queue * span))
     pg "$device" "udp_src_min $low"
-    pg "$device" "udp_src_max $((mode_is_single ? low : low + 3999))"
-    [ "$mode" = single ] || pg "$device" "flag UDPSRC_RND"
-    if [ "$mode" = flows ]; then
-        pg "$device" "flows $flows"
-        pg "$device" "flowlen 8"
-    fi
+    pg "$device" "udp_src_max $((low + ports))"
+    pg "$device" "flag UDPSRC_RND"
+    # As clients do; IPv6 hosts drop a datagram without a checksum.
+    pg "$device" "flag UDPCSUM"
     set_addresses "$device"
 }
 
 start_generator() {
     [ -d "$proc" ] || modprobe pktgen 2>/dev/null || true
     [ -d "$proc" ] || fail "no $proc: this kernel has no pktgen (CONFIG_NET_PKTGEN); see also mode syn"
-    mode_is_single=0
-    [ "$mode" != single ] || mode_is_single=1
+    choose_sources
     ended=$(mktemp)
     trap 'echo stop >"$proc/pgctrl"; forget_devices; rm -f "$ended"' EXIT
     trap 'exit 130' INT TERM HUP

@@ -5,13 +5,13 @@
 start_generator() {
     command -v "$generate" >/dev/null || fail "mode syn: the kernel's generator makes UDP only, and $generate is not here; \
 build it (target weir-bench-generate) and name it with -g"
+    [ "$queues" = 1 ] || fail "-q $queues: mode syn runs on one CPU" 2
     set -- --interface "$interface" --destination-mac "$mac" --destination "$address" --destination-ports "$port" \
         --protocol tcp --flags syn
     case $address in
         *:*) set -- "$@" --source "${source:-2001:db8:f::/64}" ;;
         *) set -- "$@" --source "${source:-198.18.0.0}/15" ;;
     esac
-    [ "$size" -lt 80 ] && size=80
     set -- "$@" --size "$size"
     [ "$rate" = 0 ] || set -- "$@" --rate "$rate"
     if [ "$packets" = 0 ]; then set -- "$@" --seconds "$seconds"; else set -- "$@" --count "$packets"; fi

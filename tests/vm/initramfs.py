@@ -15,7 +15,7 @@ from kernel import Kernel
 # All that the datapath, its tests and the generator want of a kernel; what is built in or missing is left out.
 MODULES = ["veth", "sch_ingress", "cls_bpf", "act_bpf", "pktgen", "ipv6"]
 # Not busybox's: its shell takes its own ip for every other, so the shell is another one too.
-TOOLS = ["sh", "ip", "tc", "bpftool", "awk"]
+TOOLS = ["sh", "ip", "tc", "bpftool", "awk", "ethtool"]
 
 
 class Root:

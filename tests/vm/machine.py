@@ -41,9 +41,9 @@ def boot(kernel: Kernel, initramfs: Path, *, seconds: float) -> Boot:
     program = qemu()
     assert program is not None
     # A killed test leaves no machine behind.
-    command = ["setpriv", "--pdeathsig", "KILL", program, "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1536", "-nodefaults",
-               "-display", "none", "-no-reboot", "-serial", "stdio", "-kernel", str(kernel.image), "-initrd",
-               str(initramfs), "-append", "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off"]
+    command = ["setpriv", "--pdeathsig", "KILL", program, "-accel", "tcg,thread=multi", "-cpu", "max",
+               "-smp", "2", "-m", "1536", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
+               "-kernel", str(kernel.image), "-initrd", str(initramfs), "-append", "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off"]
     with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
         try:
             output, _ = guest.communicate(timeout=seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -53,7 +54,8 @@ def booted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     scripts = {f"/opt/pktgen/{path.name}": path for path in (HERE.parents[1] / "scripts/pktgen").iterdir()}
     initramfs.build(
         kernel,
-        {"/opt/weir/weir": BUILD / "weir", "/opt/weir/bpf_tests": BUILD / "tests/bpf/bpf_tests"},
+        {"/opt/weir/weir": BUILD / "weir", "/opt/weir/bpf_tests": BUILD / "tests/bpf/bpf_tests",
+         "/opt/weir/weir-bench-generate": BUILD / "tests/bench/weir-bench-generate"},
         {"/init": guest / "init", "/steps/filter": work / "filter", "/steps/manifests/echo.yaml": guest / "echo.yaml",
          **steps, **scripts,
          **{f"/opt/weir/{name}.bpf.o": BUILD / f"bpf/{name}.bpf.o" for name in OBJECTS}},
@@ -80,22 +82,29 @@ def test_datapath(booted: machine.Boot, request: pytest.FixtureRequest) -> None:
     text = step(booted, "datapath").text
     chosen = len(cases(KERNELS.index(request.node.callspec.params["booted"])))
     assert chosen > 50
-    assert f"{chosen} tests from" in text
+    assert sum(int(count) for count in re.findall(r"(\d+) tests? from \d+ test suites? ran", text)) == chosen
     assert "FAILED" not in text
 
 
 def test_pktgen(booted: machine.Boot) -> None:
-    lines = step(booted, "pktgen").output
-    reports = [json.loads(line.removeprefix("report ")) for line in lines if line.startswith("report ")]
-    received = {line.split()[1]: int(line.split()[2]) for line in lines if line.startswith("received ")}
-    assert [report["mode"] for report in reports] == ["single", "flows", "flood", "single"]
-    for report in reports[:3]:
-        assert report["sent"] == 5000
+    lines = [line.split(" ", 2) for line in step(booted, "pktgen").output]
+    reports = {line[1]: json.loads(line[2]) for line in lines if line[0] == "report"}
+    received = {line[1]: int(line[2]) for line in lines if line[0] == "received"}
+    connections = {line[1]: int(line[2]) for line in lines if line[0] == "connections"}
+    assert list(reports) == ["single", "flows", "flood", "flows6", "syn", "closed", "unserved"]
+    for name, report in reports.items():
+        assert report["sent"] == {"syn": 2000, "closed": 1000, "unserved": 1000}.get(name, 5000)
         assert sum(cpu["sent"] for cpu in report["cpus"]) == report["sent"]
-        # The node saw every packet once, and sent on what it says.
-        assert report["forwarded"] == report["sent"]
-        assert report["dropped"] == 0
-        assert received[report["mode"]] >= report["forwarded"]
-    assert reports[3]["forwarded"] == 0
-    assert reports[3]["other"] >= reports[3]["sent"]
-    assert any(line.startswith("forwarded ") and line.split()[1] != "0" for line in lines)
+        assert report["interface_sent"] >= report["sent"]
+        # The node saw every packet once, and did one thing with it.
+        assert report["forwarded"] == (0 if name in ("closed", "unserved") else report["sent"])
+        assert report["dropped"] == (report["sent"] if name == "closed" else 0)
+        assert received[name] >= report["forwarded"]
+    assert reports["unserved"]["other"] >= reports["unserved"]["sent"]
+    # A mode is what it says: one flow, those that were asked for (one of them was there already), nearly all new.
+    assert connections["single"] == 1
+    assert 250 < connections["flows"] <= 300
+    assert 250 < connections["flows6"] <= 300
+    assert connections["flood"] > 4900
+    assert connections["syn"] > 1900
+    assert any(line[0] == "forwarded" and line[-1].strip() != "0" for line in lines)
