@@ -59,7 +59,7 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     tuple_of(p, family, &flow->from);
     if (has_mapped_address(family, &flow->from))
         return VERDICT_PASS_NO_FRONTEND;
-    __u64 hash = p->hash;
+    __u64 hash = tuple_hash(&flow->from);
     int verdict = backend_choose(&flow->from, scope, hash, &flow->choice);
     if (verdict != UNDECIDED)
         return verdict;

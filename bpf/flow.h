@@ -53,15 +53,14 @@ static __always_inline int pair_is_proven(const struct packet *p, const struct f
 }
 
 /* The packet's flow, where it is not assured or was not until now. */
-static __noinline struct flow *unassured_of_packet(context *ctx, struct packet *p, __u8 family)
+static __noinline struct flow *unassured_of_packet(context *ctx, const struct packet *p, __u8 family)
 {
     struct flow6_key tuple;
     __u32 direction = 0;
     struct tcphdr *tcp = context_data(ctx) + l4_offset_of(p);
 
     tuple_of(p, family, &tuple);
-    p->hash = tuple_hash(&tuple);
-    struct flow_pair *pair = pair_find(family, &tuple, p->hash, &direction);
+    struct flow_pair *pair = pair_find(family, &tuple, tuple_hash(&tuple), &direction);
     if (!pair)
         return NULL;
     if ((void *)(tcp + 1) > context_data_end(ctx) || p->kind == PACKET_LATER_FRAGMENT)

@@ -41,7 +41,6 @@ struct packet {
         struct flow4_key v4;
         struct flow6_key v6;
     } key __attribute__((aligned(8))); /* the 5-tuple as seen on the wire: the flow key of the packet's family */
-    __u64 hash;                        /* of the tuple; set where no assured flow has it */
     __u32 l4_offset;
     __u32 end;         /* of the packet, as an offset into the frame; behind it lies padding (RFC 894) */
     __u32 length;      /* octets, L2 header included */

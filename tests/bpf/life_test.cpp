@@ -201,6 +201,23 @@ TEST_P(TcpLife, ASynOnAClosingFlowStartsAfresh) {
     }
 }
 
+TEST_P(TcpLife, AConnectionAfterAClosingOneStaysWithItsBackend) {
+    std::vector<Endpoint> backends;
+    for (std::uint16_t i = 0; i < 64; ++i) backends.push_back({at.remote, static_cast<std::uint16_t>(8080 + i)});
+    world.service().backends(backends).frontend(frontend);
+    for (int i = 0; i < 4; ++i) {
+        client.port = static_cast<std::uint16_t>(40000 + i);
+        world.establish(client, frontend);
+        send(rst);
+        // The first packet, its repetition and the rest of the handshake go the same way.
+        Tuple there = read(send(syn).frame).tuple;
+        EXPECT_EQ(read(send(syn).frame).tuple, there);
+        EXPECT_EQ(answer(there, syn | ack).verdict, abi::VERDICT_REPLY_FORWARD);
+        EXPECT_EQ(read(send(ack).frame).tuple, there);
+        EXPECT_TRUE(assured(forward()));
+    }
+}
+
 TEST_P(TcpLife, ASynWhoseBackendHasLeftGetsAnotherOne) {
     auto service = world.service().backends({remote}).frontend(frontend);
     std::uint32_t gone = service.ids()[0];
