@@ -9,14 +9,29 @@
 
 const volatile struct datapath_config config = {
     .seed = 0,
-    .snat_port_min = 61000,
-    .snat_port_max = 65535,
+    .snat_port_min = 10000,
+    .snat_port_max = 29999,
 };
 
-/* The coarse clock costs a tenth of the fine one and is exact enough for timeouts (Linux >= 5.11). */
+/*
+ * Two instructions where the kernel puts jiffies into the program itself (x86-64 and arm64), and exact enough for
+ * timeouts. The clock that they stand for is a call, a tenth of the cost of a known flow (Linux >= 5.11; programs of
+ * type syscall have the fine one only).
+ */
+static __always_inline __u32 ticks_of_jiffies(void)
+{
+    return (bpf_jiffies64() * config.jiffy_ns + config.jiffy_offset_ns) >> TICK_SHIFT;
+}
+
 static __always_inline __u32 now_ticks(void)
 {
-    return bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+    return config.jiffy_ns ? ticks_of_jiffies() : bpf_ktime_get_coarse_ns() >> TICK_SHIFT;
+}
+
+/* Signed: the clocks of programs that were loaded at different times may be a tick apart. */
+static __always_inline int is_longer_ago(__u32 then, __u32 ticks)
+{
+    return (__s32)(now_ticks() - then) > (__s32)ticks;
 }
 
 #endif

@@ -113,6 +113,8 @@ static __always_inline enum verdict verdict_of_flow(__u32 flags)
 /* A packet with a 5-tuple. */
 static __always_inline int process(context *ctx, struct packet *p, __u8 family, enum hook hook)
 {
+    if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        bucket_fetch(hash_of_packet(p, family)); /* it will be wanted: this is no assured flow's packet */
     struct flow *f = assured_of_packet(p, family);
     int verdict;
 

@@ -43,7 +43,7 @@ static __always_inline int pair_is_proven(const struct packet *p, const struct f
     if (!(flags & FLOW_SEEN_REPLY) || flags & FLOW_CLOSING)
         return 0;
     if (p->protocol != IPPROTO_TCP)
-        return now_ticks() - pair->made > STREAM_TICKS;
+        return is_longer_ago(pair->made, STREAM_TICKS);
     if (!tcp || (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
         return 0;
     /* Recovered: its reply direction has been assured all along. */

@@ -74,7 +74,7 @@ static __always_inline struct backend *backend_of_client(const struct frontend *
     struct affinity_key key = {.client = *client, .service_id = fe->service_id};
     struct affinity *last = bpf_map_lookup_elem(&affinity, &key);
 
-    if (!last || now_ticks() - last->last_new > fe->affinity_ticks)
+    if (!last || is_longer_ago(last->last_new, fe->affinity_ticks))
         return NULL;
     *id = last->backend_id;
     struct backend *backend = bpf_map_lookup_elem(&backends, id);

@@ -1,14 +1,67 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * The flow-table sweeper: walks the tables in the kernel and deletes what has expired, what is closed, and UDP and SCTP
- * flows whose backend is gone. A flow lives as long as its younger direction.
+ * flows whose backend is gone. A flow lives as long as its younger direction. On its way it counts the source ports
+ * that flows with SNAT hold; nothing else depends on that, so that none of it may fail the sweep.
  */
 #include <linux/bpf.h>
 
 #include "bpf/flow_table.h"
 
 static struct sweep_result result;
-static __u32 now; /* ticks; syscall programs have no coarse clock */
+static __u64 began; /* ns: the number of this sweep, which no other one has had, of whatever agent */
+static __u32 now;   /* ticks */
+
+/* A flow holds its port by the reply tuple. SCTP may have kept one that is not of the range. */
+static __always_inline int holds_port(const struct flow *f, const struct flow6_key *tuple)
+{
+    __u16 port = bpf_ntohs(tuple->destination_port_be);
+
+    return (f->flags & (FLOW_REPLY | FLOW_SNAT)) == (FLOW_REPLY | FLOW_SNAT) && port >= config.snat_port_min &&
+           port <= config.snat_port_max;
+}
+
+/* tuple: of the reply. */
+static __always_inline void count_port(const struct flow6_key *tuple, int kept)
+{
+    struct snat_usage_key key = {
+        .source = tuple->destination,
+        .backend = tuple->source,
+        .backend_port_be = tuple->source_port_be,
+        .protocol = tuple->protocol,
+    };
+    struct snat_usage first = {};
+    struct snat_usage *usage = bpf_map_lookup_elem(&snat_usage, &key);
+
+    if (!usage) {
+        bpf_map_update_elem(&snat_usage, &key, &first, BPF_NOEXIST);
+        usage = bpf_map_lookup_elem(&snat_usage, &key);
+        if (!usage)
+            return;
+    }
+    if (usage->sweep != began) {
+        usage->sweep = began;
+        usage->counted_kept = usage->counted_yielding = 0;
+    }
+    if (kept)
+        usage->counted_kept++;
+    else
+        usage->counted_yielding++;
+}
+
+/* Readers see whole counts only, and none of flows that are gone. */
+static long publish_count(void *map, struct snat_usage_key *key, struct snat_usage *usage, void *unused)
+{
+    struct snat_usage_key gone = *key;
+
+    if (usage->sweep == began) {
+        usage->kept = usage->counted_kept;
+        usage->yielding = usage->counted_yielding;
+    } else {
+        bpf_map_delete_elem(&snat_usage, &gone);
+    }
+    return 0;
+}
 
 /* Signed: a packet that arrives during the sweep is younger than now. */
 static __always_inline int is_idle(const struct flow *f, __u32 timeout)
@@ -63,6 +116,8 @@ static __always_inline long visit(__u8 family, const struct flow6_key *tuple, co
         ++*reason;
         assured_delete(family, &peer);
     }
+    if (!reason && holds_port(f, tuple))
+        count_port(tuple, !(f->flags & FLOW_CLOSING));
     return 0;
 }
 
@@ -85,6 +140,16 @@ static long visit6(void *map, struct flow6_key *key, struct flow6 *f, void *unus
     return visit(FAMILY_IPV6, &tuple, &f->flow);
 }
 
+/* A flow that was made again after its forward direction had been evicted has been counted by its reply direction. */
+static __always_inline void count_pair(__u8 family, const struct flow_pair *pair)
+{
+    struct flow6_key tuple;
+
+    flow_peer_tuple(family, pair->protocol, &pair->forward.flow, &tuple);
+    if (holds_port(&pair->reply.flow, &tuple) && !assured_find(family, &tuple))
+        count_port(&tuple, 0);
+}
+
 /* Both directions at once. The index keeps their slots: it finds out by itself. */
 static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *unused)
 {
@@ -101,6 +166,10 @@ static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *un
     if (reason) {
         ++*reason;
         pair->family = 0;
+    } else if (pair->family == FAMILY_IPV4) {
+        count_pair(FAMILY_IPV4, pair);
+    } else {
+        count_pair(FAMILY_IPV6, pair);
     }
     return 0;
 }
@@ -109,10 +178,15 @@ SEC("syscall")
 int weir_sweep(struct sweep_result *ctx)
 {
     __builtin_memset(&result, 0, sizeof(result));
-    now = bpf_ktime_get_ns() >> TICK_SHIFT;
-    bpf_for_each_map_elem(&unassured, visit_pair, NULL, 0);
+    began = bpf_ktime_get_ns();
+    now = config.jiffy_ns ? ticks_of_jiffies() : began >> TICK_SHIFT;
+    /* The ring last: a pair that is promoted meanwhile is counted once at most. */
     bpf_for_each_map_elem(&flows4, visit4, NULL, 0);
     bpf_for_each_map_elem(&flows6, visit6, NULL, 0);
+    bpf_for_each_map_elem(&flows4_udp, visit4, NULL, 0);
+    bpf_for_each_map_elem(&flows6_udp, visit6, NULL, 0);
+    bpf_for_each_map_elem(&unassured, visit_pair, NULL, 0);
+    bpf_for_each_map_elem(&snat_usage, publish_count, NULL, 0);
     *ctx = result;
     return 0;
 }

@@ -18,6 +18,11 @@ enum direction { DIRECTION_FORWARD, DIRECTION_REPLY };
 /* Sequences are taken from unassured_head in lots, so that CPUs seldom meet there. */
 #define PAIR_LOT 16
 
+struct pair_lot {
+    __u32 next;
+    __u32 taken; /* ticks */
+};
+
 /* UDP is a stream once it has lasted so long (nf_conntrack's rule, net/netfilter/nf_conntrack_proto_udp.c). */
 #define STREAM_TICKS ((__u32)(2000000000ULL >> TICK_SHIFT))
 
@@ -30,7 +35,7 @@ struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
     __uint(max_entries, 1);
     __type(key, __u32);
-    __type(value, struct pair_head);
+    __type(value, struct pair_lot);
 } pair_lot SEC(".maps");
 
 /* Where a pair is or was. */
@@ -48,6 +53,19 @@ static __always_inline struct flow_pair *pair_at(__u32 sequence)
     return pair && pair->family && pair->sequence == sequence ? pair : NULL;
 }
 
+/*
+ * In pairs made since. A pair of another CPU's lot may have the later sequence: it is as young as can be, not as old.
+ * Without a branch, which the verifier would follow both ways in each round of a loop.
+ */
+static __always_inline __u32 pair_age(__u32 now, __u32 sequence)
+{
+    __u64 age = (__s64)(__s32)(now - sequence);
+    __u64 negative = age >> 63;
+
+    barrier_var(negative);
+    return age & (negative - 1);
+}
+
 static __always_inline struct flow *pair_flow(struct flow_pair *pair, __u32 direction)
 {
     return (void *)pair + (direction & 1) * sizeof(struct flow6);
@@ -57,13 +75,16 @@ static __always_inline struct flow *pair_flow(struct flow_pair *pair, __u32 dire
 static __always_inline struct flow_pair *pair_allocate(void)
 {
     __u32 zero = 0;
-    struct pair_head *lot = bpf_map_lookup_elem(&pair_lot, &zero);
+    struct pair_lot *lot = bpf_map_lookup_elem(&pair_lot, &zero);
     struct pair_head *head = bpf_map_lookup_elem(&unassured_head, &zero);
 
     if (!lot || !head)
         return NULL;
-    if (!(lot->next % PAIR_LOT))
+    /* What is left of a lot ages: the others come round to its places, and pairs there would live as short as that. */
+    if (!(lot->next % PAIR_LOT) || now_ticks() - lot->taken > 1) {
         lot->next = __sync_fetch_and_add(&head->next, PAIR_LOT);
+        lot->taken = now_ticks();
+    }
     __u32 sequence = lot->next++;
     struct flow_pair *pair = pair_element(sequence);
     if (!pair)
@@ -79,6 +100,30 @@ static __always_inline struct pair_bucket *bucket_of(__u64 hash)
     __u32 index = hash & (config.unassured_pairs - 1);
 
     return bpf_map_lookup_elem(&unassured_index, &index);
+}
+
+/*
+ * Memory is what a new flow waits for most: a bucket that is asked for early comes while other work is done. A load
+ * whose result nobody wants: BPF has no prefetch.
+ */
+static __always_inline void bucket_fetch(__u64 hash)
+{
+    struct pair_bucket *bucket = bucket_of(hash);
+
+    if (bucket)
+        (void)*(volatile __u64 *)bucket->slots;
+}
+
+/* The same for a pair: its lines hold what tells whose it is. */
+static __always_inline void pair_fetch(__u32 sequence)
+{
+    struct flow_pair *pair = pair_element(sequence);
+
+    if (!pair)
+        return;
+    (void)*(volatile __u32 *)&pair->forward.flow.flags;
+    (void)*(volatile __u32 *)&pair->reply.flow.flags;
+    (void)*(volatile __u32 *)&pair->sequence;
 }
 
 /* The bucket's slot that may be this tuple's; 0: none is. There is one at most. Without branches: they would be random.
@@ -121,7 +166,7 @@ enum publication {
  * Makes a pair to be found by a tuple's hash. exclusive: not where another pair is found by it. Two CPUs that publish
  * one tuple at the same time both see the other's slot, or one of them does: who sees one takes its own back.
  */
-static __noinline int pair_publish(__u64 hash, __u32 direction, __u32 sequence, int exclusive)
+__noinline int pair_publish(__u64 hash, __u32 direction, __u32 sequence, int exclusive)
 {
     struct pair_bucket *bucket = bucket_of(hash);
     __u64 mine = (hash & SLOT_TAG) | (direction ? SLOT_DIRECTION : 0) | SLOT_IN_USE | sequence;
@@ -132,7 +177,7 @@ static __noinline int pair_publish(__u64 hash, __u32 direction, __u32 sequence, 
     /* First choice: the slot that the tuple had before; then a free one; then the one of the oldest pair. */
     for (__u64 i = 0; i < PAIR_SLOTS; i++) {
         __u64 slot = bucket->slots[i];
-        __u64 age = slot & SLOT_IN_USE ? (__u32)(sequence - (__u32)slot) : 1ULL << 32;
+        __u64 age = slot & SLOT_IN_USE ? pair_age(sequence, slot) : 1ULL << 32;
         if (slot & SLOT_IN_USE && !((slot ^ hash) & SLOT_TAG))
             age = 1ULL << 33;
         age = age << 3 | i;

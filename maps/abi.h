@@ -16,6 +16,8 @@
 
 #include <linux/types.h>
 
+#include "maps/abi_verdict.h"
+
 #ifdef __cplusplus
 namespace weir::abi {
 #define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
@@ -24,7 +26,7 @@ namespace weir::abi {
 #endif
 
 enum abi_constants {
-    WEIR_ABI_VERSION = 3,
+    WEIR_ABI_VERSION = 4,
     TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
     SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
     SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
@@ -165,7 +167,7 @@ WEIR_STATIC_ASSERT(sizeof(struct service_name) == 192, "service_name");
 
 /* ---- flows ------------------------------------------------------------------------------------------------------- */
 
-/* Map `flows4` (LRU hash): one direction of an assured connection, as seen on the wire. */
+/* Maps `flows4` (TCP) and `flows4_udp` (UDP, SCTP), LRU hashes: one direction of an assured flow, as on the wire. */
 struct flow4_key {
     __be32 source_be;
     __be32 destination_be;
@@ -176,7 +178,7 @@ struct flow4_key {
 };
 WEIR_STATIC_ASSERT(sizeof(struct flow4_key) == 16, "flow4_key");
 
-/* Map `flows6` (LRU hash): the same. */
+/* Maps `flows6` and `flows6_udp` (LRU hashes): the same. */
 struct flow6_key {
     struct address source;
     struct address destination;
@@ -272,6 +274,33 @@ struct pair_head {
 };
 WEIR_STATIC_ASSERT(sizeof(struct pair_head) == 4, "pair_head");
 
+/* ---- SNAT ports ---------------------------------------------------------------------------------------------------
+ */
+
+/*
+ * Map `snat_usage` (hash): how many ports of datapath_config's range do flows hold? A port is one flow's for these four
+ * together, since they are what all replies have in common: whatever Service or backend id a flow came by. Writer:
+ * sweeper. Reader: agent, command line.
+ */
+struct snat_usage_key {
+    struct address source; /* of this node */
+    struct address backend;
+    __be16 backend_port_be;
+    __u8 protocol;
+    __u8 pad;
+};
+WEIR_STATIC_ASSERT(sizeof(struct snat_usage_key) == 36, "snat_usage_key");
+
+/* What the last sweep has counted; the sweeper itself goes by the other fields. An entry without flows is deleted. */
+struct snat_usage {
+    __u32 kept;     /* by assured flows that are open: nobody else gets these */
+    __u32 yielding; /* by flows that are not assured or are closed: these give way to new ones (bpf/snat.h) */
+    __u32 counted_kept;
+    __u32 counted_yielding;
+    __u64 sweep; /* which one has counted these: ns of CLOCK_MONOTONIC at its beginning */
+};
+WEIR_STATIC_ASSERT(sizeof(struct snat_usage) == 24, "snat_usage");
+
 /*
  * Map `fragments` (LRU hash): which ports belong to an IP datagram? Writer: datapath, on first fragments. Reader:
  * datapath, on later ones.
@@ -351,82 +380,6 @@ struct runtime {
 };
 WEIR_STATIC_ASSERT(sizeof(struct runtime) == 32, "runtime");
 
-/* ---- verdicts ---------------------------------------------------------------------------------------------------- */
-
-/*
- * Every way that a packet can go. Map `verdicts` (per-CPU array, key: enum verdict): one counter each. The names that
- * people see are in maps/verdict.hpp.
- */
-enum verdict {
-    /* untouched */
-    VERDICT_PASS_NOT_IP = 0,
-    VERDICT_PASS_PROTOCOL,    /* none that is translated, or extension headers beyond the bound */
-    VERDICT_PASS_MALFORMED,   /* headers that do not add up: the host stack drops it */
-    VERDICT_PASS_FRAGMENT,    /* a later fragment whose first one was not seen */
-    VERDICT_PASS_NO_FRONTEND, /* not ours */
-    VERDICT_PASS_OTHER_HOOK,  /* a known flow that another hook rewrites */
-    VERDICT_PASS_TO_TC,       /* XDP leaves it to tc ingress */
-    /* rewritten */
-    VERDICT_DELIVER,       /* forward direction, on to the host stack */
-    VERDICT_FORWARD,       /* forward direction, sent to the next hop */
-    VERDICT_REPLY_DELIVER, /* reply direction, rewritten at egress */
-    VERDICT_REPLY_FORWARD, /* reply direction, sent to the next hop */
-    /* answered in the place of the addressee, see bpf/reject.h */
-    VERDICT_ECHO_REPLY,        /* a VIP answers ping */
-    VERDICT_REJECT_NO_BACKEND, /* no usable endpoint anywhere: RST, or port unreachable */
-    VERDICT_REJECT_NO_PORT,    /* a VIP's unused port: the same */
-    VERDICT_ANSWER_TOO_BIG,    /* larger than the next hop takes: fragmentation needed, or packet too big */
-    VERDICT_ANSWER_TTL,        /* time exceeded */
-    /* dropped */
-    VERDICT_FIRST_DROP,
-    VERDICT_DROP_ANSWER_LIMIT = VERDICT_FIRST_DROP, /* would be answered, but too many were lately */
-    VERDICT_DROP_NO_ANSWER,                         /* would be answered, but may not be (a RST) or cannot be */
-    VERDICT_DROP_NO_LOCAL_BACKEND,
-    VERDICT_DROP_CLOSED_FRONTEND,
-    VERDICT_DROP_SOURCE_RANGE,  /* the source is in none of loadBalancerSourceRanges */
-    VERDICT_DROP_SERVICE_RANGE, /* an address of the service CIDR that no Service has */
-    VERDICT_DROP_VIP_PROTOCOL,  /* a VIP has TCP, UDP, SCTP and ping; and no SCTP in fragments whose ports change */
-    VERDICT_DROP_STRAY_RST,     /* a RST to a frontend that belongs to no flow creates none */
-    VERDICT_DROP_NO_ROUTE,
-    VERDICT_DROP_NO_SNAT_ADDRESS,
-    VERDICT_DROP_NO_SNAT_PORT,
-    VERDICT_DROP_TABLE,         /* the kernel refused a flow entry */
-    VERDICT_DROP_STALE_BACKEND, /* a slot named a backend that is gone: an agent's error, never seen in health */
-    VERDICT_COUNT,
-};
-
-struct verdict_count {
-    __u64 packets;
-    __u64 octets;
-};
-
-/* ---- configuration fixed at load (.rodata of every program) -------------------------------------------------------
- */
-
-/* One range of addresses: those whose bits under the mask are the base's. An all-zero mask: no range. */
-struct address_range {
-    struct address base;
-    struct address mask;
-};
-
-struct datapath_config {
-    __u32 seed;          /* of the choice of backends; the same on every node of a cluster */
-    __u16 snat_port_min; /* inclusive */
-    __u16 snat_port_max; /* inclusive */
-    /* timeouts, in ticks */
-    __u32 timeout_unassured_tcp;
-    __u32 timeout_unassured_udp;
-    __u32 timeout_tcp;
-    __u32 timeout_closing;
-    __u32 timeout_udp;
-    __u32 fib_source; /* 1: bpf_fib_lookup tells the preferred source (BPF_FIB_LOOKUP_SRC, Linux >= 6.7) */
-    struct address_range service_ranges[2]; /* one of each family at most */
-    __u64 netns_cookie;    /* of the node: sockets elsewhere are pods' and left to tc; 0: every socket is translated */
-    __u32 unassured_pairs; /* elements of the map `unassured`: a power of two */
-    __u32 pad;
-};
-WEIR_STATIC_ASSERT(sizeof(struct datapath_config) == 112, "datapath_config");
-
 /* Argument and answer of the sweeper (SEC("syscall")). */
 struct sweep_result {
     __u64 visited;
@@ -438,5 +391,7 @@ struct sweep_result {
 #ifdef __cplusplus
 }
 #endif
+
+#include "maps/abi_config.h"
 
 #endif

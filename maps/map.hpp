@@ -2,6 +2,8 @@
 // Typed views over kernel maps. A view owns its file descriptor; keys and values are the structs of maps/abi.h.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -80,6 +82,11 @@ public:
     }
 
     // Writes in order; stops at the first failure and says how many were written.
+    std::pair<std::size_t, std::error_code> update_all(std::span<const Key> keys, std::span<const Value> values) {
+        auto count = static_cast<std::uint32_t>(keys.size());
+        auto error = raw::update_batch(fd_.get(), keys.data(), values.data(), count);
+        return {error ? count : keys.size(), error};
+    }
     std::pair<std::size_t, std::error_code> update_all(std::span<const std::pair<Key, Value>> entries) {
         constexpr std::size_t chunk = 4096;
         std::vector<Key> keys;
@@ -93,9 +100,8 @@ public:
                 keys.push_back(key);
                 values.push_back(value);
             }
-            auto count = static_cast<std::uint32_t>(part.size());
-            auto error = raw::update_batch(fd_.get(), keys.data(), values.data(), count);
-            done += error ? count : part.size();
+            auto [written, error] = update_all(keys, values);
+            done += written;
             if (error) return {done, error};
         }
         return {done, {}};
@@ -158,5 +164,11 @@ public:
 private:
     Fd fd_;
 };
+
+// Another look at a map that somebody else keeps open, with a file descriptor of its own.
+template <class M>
+M view(int map_fd) {
+    return M(Fd(::dup(map_fd)));
+}
 
 }  // namespace weir::maps

@@ -42,6 +42,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_MMAPABLE); /* the agent writes a hundred million octets of it from cold */
     __type(key, __u32);
     __type(value, struct slot_line);
 } slots SEC(".maps");
@@ -71,13 +72,28 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);
     __uint(max_entries, 65536);
+    __type(key, struct flow4_key);
+    __type(value, struct flow4);
+} flows4_udp SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
     __type(key, struct flow6_key);
     __type(value, struct flow6);
 } flows6 SEC(".maps");
 
 struct {
+    __uint(type, BPF_MAP_TYPE_LRU_HASH);
+    __uint(max_entries, 65536);
+    __type(key, struct flow6_key);
+    __type(value, struct flow6);
+} flows6_udp SEC(".maps");
+
+struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_MMAPABLE); /* begins on a page: elements on cache lines of their own */
     __type(key, __u32);
     __type(value, struct flow_pair);
 } unassured SEC(".maps");
@@ -85,6 +101,7 @@ struct {
 struct {
     __uint(type, BPF_MAP_TYPE_ARRAY);
     __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_MMAPABLE); /* see unassured */
     __type(key, __u32);
     __type(value, struct pair_bucket);
 } unassured_index SEC(".maps");
@@ -95,6 +112,14 @@ struct {
     __type(key, __u32);
     __type(value, struct pair_head);
 } unassured_head SEC(".maps");
+
+struct {
+    __uint(type, BPF_MAP_TYPE_HASH);
+    __uint(max_entries, 65536);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, struct snat_usage_key);
+    __type(value, struct snat_usage);
+} snat_usage SEC(".maps");
 
 struct {
     __uint(type, BPF_MAP_TYPE_LRU_HASH);

@@ -5,9 +5,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <vector>
-
-#include "maps/map.hpp"
 
 namespace weir::datapath {
 
@@ -21,6 +18,11 @@ model::Address model_address(const abi::address& address) {
     model::Address out;
     std::ranges::copy(address.bytes, out.bytes.begin());
     return out;
+}
+
+std::string_view FlowKey::assured_table() const {
+    if (v4_.protocol == static_cast<std::uint8_t>(model::Protocol::tcp)) return ipv4_ ? "flows4" : "flows6";
+    return ipv4_ ? "flows4_udp" : "flows6_udp";
 }
 
 FlowKey::FlowKey(const Tuple& tuple) : ipv4_(tuple.source.family() == model::Family::ipv4) {
@@ -72,23 +74,14 @@ bool is_direction(const abi::flow_pair& pair, bool reply, const Tuple& tuple) {
 
 }  // namespace
 
-// visit(index, pair); true ends the walk.
+UnassuredRing::UnassuredRing(int map_fd) : map_(maps::view<maps::FlowPairMap>(map_fd)) {}
+
+// visit(index, pair) for each pair that is alive.
 template <class Visit>
 void UnassuredRing::for_each(Visit visit) const {
-    constexpr std::uint32_t chunk = 1024;
-    std::vector<std::uint32_t> keys(chunk);
-    std::vector<abi::flow_pair> pairs(chunk);
-    std::uint32_t position = 0;
-    for (bool started = false;; started = true) {
-        std::uint32_t count = chunk;
-        auto error =
-            maps::raw::lookup_batch(fd_, started ? &position : nullptr, &position, keys.data(), pairs.data(), count);
-        if (error && error.value() != ENOENT) return;
-        for (std::uint32_t i = 0; i < count; ++i) {
-            if (pairs[i].family && visit(keys[i], pairs[i])) return;
-        }
-        if (error) return;
-    }
+    map_.for_each([&](std::uint32_t index, const abi::flow_pair& pair) {
+        if (pair.family) visit(index, pair);
+    });
 }
 
 std::optional<FlowEntry> UnassuredRing::find(const Tuple& tuple) const {
@@ -101,7 +94,6 @@ std::optional<FlowEntry> UnassuredRing::find(const Tuple& tuple) const {
             std::memcpy(found->data(), reply ? &pair.reply : &pair.forward,
                         ipv4 ? sizeof(abi::flow4) : sizeof(abi::flow6));
         }
-        return found.has_value();
     });
     return found;
 }
@@ -109,18 +101,13 @@ std::optional<FlowEntry> UnassuredRing::find(const Tuple& tuple) const {
 void UnassuredRing::erase(const Tuple& tuple) {
     const abi::flow_pair none{};
     for_each([&](std::uint32_t index, const abi::flow_pair& pair) {
-        if (!is_direction(pair, false, tuple) && !is_direction(pair, true, tuple)) return false;
-        maps::raw::update(fd_, &index, &none);
-        return true;
+        if (is_direction(pair, false, tuple) || is_direction(pair, true, tuple)) map_.update(index, none);
     });
 }
 
 void UnassuredRing::clear() {
     const abi::flow_pair none{};
-    for_each([&](std::uint32_t index, const abi::flow_pair&) {
-        maps::raw::update(fd_, &index, &none);
-        return false;
-    });
+    for_each([&](std::uint32_t index, const abi::flow_pair&) { map_.update(index, none); });
 }
 
 }  // namespace weir::datapath

@@ -8,6 +8,7 @@
 
 #include "loader/model/address.hpp"
 #include "maps/abi.h"
+#include "maps/pins.hpp"
 
 namespace weir::datapath {
 
@@ -30,7 +31,7 @@ class FlowKey {
 public:
     explicit FlowKey(const Tuple& tuple);
     const void* data() const { return ipv4_ ? static_cast<const void*>(&v4_) : &v6_; }
-    std::string_view assured_table() const { return ipv4_ ? "flows4" : "flows6"; }
+    std::string_view assured_table() const;
 
 private:
     bool ipv4_;
@@ -42,7 +43,6 @@ class FlowEntry {
 public:
     explicit FlowEntry(model::Family family) : ipv4_(family == model::Family::ipv4) {}
     void* data() { return ipv4_ ? static_cast<void*>(&v4_) : &v6_; }
-    const void* data() const { return ipv4_ ? static_cast<const void*>(&v4_) : &v6_; }
     const abi::flow& flow() const { return ipv4_ ? v4_.flow : v6_.flow; }
     // What a packet of the flow is on the wire after the rewrite.
     Tuple rewritten(model::Protocol protocol) const;
@@ -59,7 +59,8 @@ abi::flow6 direction_of(const abi::flow_pair& pair, bool reply);
 // A ring of unassured flows, read from outside: element by element, since the index is the datapath's.
 class UnassuredRing {
 public:
-    explicit UnassuredRing(int map_fd) : fd_(map_fd) {}
+    // Keeps a file descriptor of its own.
+    explicit UnassuredRing(int map_fd);
     // The entry that a packet of this tuple would find.
     std::optional<FlowEntry> find(const Tuple& tuple) const;
     // Both directions go.
@@ -69,7 +70,7 @@ public:
 private:
     template <class Visit>
     void for_each(Visit visit) const;
-    int fd_;
+    maps::FlowPairMap map_;
 };
 
 }  // namespace weir::datapath

@@ -4,17 +4,22 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <map>
 #include <system_error>
 
 #include "loader/datapath/kernel.hpp"
 #include "loader/datapath/libbpf_log.hpp"
+#include "loader/datapath/resize.hpp"
 #include "loader/datapath/skeletons.hpp"
+#include "maps/jiffy_clock.hpp"
 #include "maps/pins.hpp"
 
 namespace weir::datapath {
@@ -43,7 +48,13 @@ abi::address_range address_range(const model::Cidr& cidr) {
     return range;
 }
 
-abi::datapath_config config_of(const Settings& settings, bool fib_source) {
+// What the configuration takes from the kernel: once for all programs, so that their clocks are the same.
+struct KernelFacts {
+    bool fib_source = kernel_has_fib_source();
+    maps::JiffyClock clock = maps::jiffy_clock();
+};
+
+abi::datapath_config config_of(const Settings& settings, const KernelFacts& kernel) {
     abi::datapath_config config{
         .seed = settings.seed,
         .snat_port_min = settings.snat_port_min,
@@ -53,50 +64,44 @@ abi::datapath_config config_of(const Settings& settings, bool fib_source) {
         .timeout_tcp = ticks(settings.timeouts.tcp),
         .timeout_closing = ticks(settings.timeouts.closing),
         .timeout_udp = ticks(settings.timeouts.udp),
-        .fib_source = fib_source ? 1u : 0u,
+        .fib_source = kernel.fib_source ? 1u : 0u,
         .service_ranges = {},
         .netns_cookie = netns_cookie().value_or(0),
         .unassured_pairs = settings.sizes.unassured,
         .pad = 0,
+        .jiffy_ns = kernel.clock.jiffy_ns,
+        .jiffy_offset_ns = kernel.clock.offset_ns,
     };
     for (std::size_t i = 0; i < settings.service_ranges.size() && i < std::size(config.service_ranges); ++i)
         config.service_ranges[i] = address_range(settings.service_ranges[i]);
     return config;
 }
 
-std::uint32_t entries_of(const MapSizes& sizes, std::string_view name) {
-    // Each frontend may have an address of its own.
-    if (name == "frontends" || name == "vips") return sizes.frontends;
-    if (name == "source_ranges") return sizes.source_ranges;
-    if (name == "affinity") return sizes.affinity;
-    if (name == "services") return sizes.services;
-    if (name == "backends") return sizes.backends;
-    if (name == "slots") return sizes.slots / abi::SLOTS_PER_LINE;
-    if (name == "flows4" || name == "flows6") return sizes.flows_assured;
-    if (name == "unassured" || name == "unassured_index") return sizes.unassured;
-    return 0;  // fixed by the program
-}
-
-MapSizes sizes_in_force(MapSizes sizes, const std::map<std::string, maps::Fd, std::less<>>& fds) {
-    auto entries = [&](std::string_view name) {
-        auto shape = maps::raw::shape(fds.find(name)->second.get());
-        return shape ? shape->max_entries : 0;
+// Of the maps that are there; what is not keeps the size that is wanted.
+MapSizes sizes_in_force(MapSizes sizes, const MapFds& fds) {
+    auto take = [&](std::string_view name, std::uint32_t& entries, std::uint32_t unit = 1) {
+        auto fd = fds.find(name);
+        auto shape = maps::raw::shape(fd == fds.end() ? -1 : fd->second.get());
+        if (shape) entries = shape->max_entries * unit;
     };
-    sizes.frontends = entries("frontends");
-    sizes.services = entries("services");
-    sizes.backends = entries("backends");
-    sizes.slots = entries("slots") * abi::SLOTS_PER_LINE;
-    sizes.source_ranges = entries("source_ranges");
-    sizes.affinity = entries("affinity");
-    sizes.flows_assured = entries("flows4");
-    sizes.unassured = entries("unassured");
+    take("frontends", sizes.frontends);
+    take("services", sizes.services);
+    take("backends", sizes.backends);
+    take("slots", sizes.slots, abi::SLOTS_PER_LINE);
+    take("source_ranges", sizes.source_ranges);
+    take("affinity", sizes.affinity);
+    take("flows4", sizes.flows_assured);
+    take("flows4_udp", sizes.flows_assured_udp);
+    take("unassured", sizes.unassured);
+    take("fragments", sizes.fragments);
+    take("socket_peers", sizes.socket_peers);
     return sizes;
 }
 
 }  // namespace
 
 abi::datapath_config datapath_config(const Settings& settings) {
-    return config_of(settings, kernel_has_fib_source());
+    return config_of(settings, KernelFacts());
 }
 
 struct Programs::Loaded {
@@ -104,22 +109,28 @@ struct Programs::Loaded {
     TcSkeleton tc;
     SweepSkeleton sweep;
     SockSkeleton sock;  // empty where the kernel does not take it: the rest serves without
-    std::map<std::string, maps::Fd, std::less<>> fds;
+    MapFds fds;
+    MapFds outgrown;                // pinned maps that are made anew in another size
+    std::vector<std::string> made;  // names of maps that are not adopted
     std::vector<std::string> notes;
+    std::vector<std::string> unapplied;
     MapSizes sizes;
     bool adopted = false;
 
     void adopt_pins(const Settings& settings, const bpf_object* wanted);
+    void find_outgrown(const MapSizes& wanted);
+    std::expected<void, std::string> take_made(const bpf_object* object);
     std::expected<void, std::string> prepare(bpf_object* object, const MapSizes& sizes);
     std::expected<void, std::string> load(bpf_object* object, const char* name, abi::datapath_config* config,
-                                          const Settings& settings, bool fib_source);
-    void load_sock(const Settings& settings);
+                                          const Settings& settings, const KernelFacts& kernel);
+    void load_sock(const Settings& settings, const KernelFacts& kernel);
     std::expected<void, std::string> pin_new(const Settings& settings);
 };
 
-// Takes the pinned maps over if all of them are there and fit what the programs expect; else removes the pins.
+// Takes the pinned maps over if all of them are there and fit what the programs expect; else removes the pins. Only a
+// statistic may be missing, or be replaced alone: no flow is lost for want of it.
 void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wanted) {
-    std::map<std::string, maps::Fd, std::less<>> found;
+    MapFds found;
     std::string misfit;
     for (auto name : maps::map_names()) {
         auto fd = maps::raw::open_pinned(settings.pins.map(name));
@@ -130,12 +141,21 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
         auto shape = maps::raw::shape(fd->get());
         const bpf_map* map = bpf_object__find_map_by_name(wanted, std::string(name).c_str());
         if (!shape || !map || shape->type != bpf_map__type(map) || shape->key_size != bpf_map__key_size(map) ||
-            shape->value_size != bpf_map__value_size(map))
+            shape->value_size != bpf_map__value_size(map)) {
+            if (maps::is_statistic(name)) {
+                std::error_code ignored;
+                std::filesystem::remove(settings.pins.map(name), ignored);
+                continue;
+            }
             misfit = fmt::format("{} has another layout", name);
+        }
         found.emplace(name, std::move(*fd));
     }
     if (found.empty()) return;
-    if (misfit.empty() && found.size() != maps::map_names().size()) misfit = "some maps are missing";
+    if (misfit.empty() && std::ranges::any_of(maps::map_names(), [&](auto name) {
+            return !maps::is_statistic(name) && !found.contains(name);
+        }))
+        misfit = "some maps are missing";
     if (misfit.empty()) {
         abi::runtime runtime{};
         std::uint32_t zero = 0;
@@ -156,14 +176,72 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
     for (auto name : maps::map_names()) std::filesystem::remove(settings.pins.map(name), ignored);
 }
 
-std::expected<void, std::string> Programs::Loaded::prepare(bpf_object* object, const MapSizes& wanted) {
+// Adopted maps that have not the wanted size. What the agent fills is made anew, if it holds what is there; all else
+// stays as it is: flows, clients and sockets are not to be lost by a restart.
+void Programs::Loaded::find_outgrown(const MapSizes& wanted) {
+    struct Kept {
+        std::string names;
+        std::uint32_t entries;
+        std::uint32_t wanted;
+    };
+    std::map<std::string_view, Kept> kept;  // by key of the configuration
+    std::vector<std::string> names;
+    for (const auto& map : map_sizes(wanted)) {
+        auto fd = fds.find(map.name);
+        auto shape = maps::raw::shape(fd == fds.end() ? -1 : fd->second.get());
+        if (map.key.empty() || !shape || shape->max_entries == map.entries) continue;
+        if (!is_filled_by_agent(map.name)) {
+            auto& entry = kept.try_emplace(map.key, "", shape->max_entries, map.entries).first->second;
+            entry.names += fmt::format("{}{}", entry.names.empty() ? "" : ", ", map.name);
+            continue;
+        }
+        auto needed = entries_needed(map.name, fds);
+        if (needed && *needed <= map.entries) {
+            names.emplace_back(map.name);
+            continue;
+        }
+        std::uint64_t unit = map.name == "slots" ? std::uint64_t{abi::SLOTS_PER_LINE} : 1;
+        unapplied.push_back(
+            fmt::format("map {}: keeps its size of {}, not the {} of {}: {}; make it larger and restart", map.name,
+                        shape->max_entries * unit, map.entries * unit, map.key,
+                        needed ? fmt::format("what it holds takes {}", *needed * unit) : needed.error().message()));
+    }
+    for (const auto& name : names) outgrown.insert(fds.extract(name));
+    for (const auto& [key, map] : kept)
+        unapplied.push_back(fmt::format(
+            "map {}: keeps its size of {}, not the {} of {}: what it holds would be lost; a reboot applies the new "
+            "size, or stop the agent, `weir detach` and start, which cuts connections",
+            map.names, map.entries, map.wanted, key));
+}
+
+// The maps that the first object has made; those in the place of outgrown ones get what these hold.
+std::expected<void, std::string> Programs::Loaded::take_made(const bpf_object* object) {
     for (auto name : maps::map_names()) {
+        const bpf_map* map = bpf_object__find_map_by_name(object, std::string(name).c_str());
+        if (!map || fds.contains(name)) continue;
+        auto fd = fds.emplace(name, maps::Fd(::dup(bpf_map__fd(map)))).first;
+        made.emplace_back(name);
+        auto old = outgrown.find(name);
+        if (old == outgrown.end()) continue;
+        if (auto error = carry_over(name, old->second, fd->second))
+            return std::unexpected(
+                fmt::format("map {}: its content cannot be carried over into one of {} entries: {}; configure the size "
+                            "that it had, {}",
+                            name, bpf_map__max_entries(map), error.message(),
+                            maps::raw::shape(old->second.get()).value_or(maps::raw::Shape{}).max_entries));
+        spdlog::info("map {}: made anew with {} entries, and what it held", name, bpf_map__max_entries(map));
+    }
+    return {};
+}
+
+std::expected<void, std::string> Programs::Loaded::prepare(bpf_object* object, const MapSizes& wanted) {
+    for (const auto& [name, entries, memory, key] : map_sizes(wanted)) {
         bpf_map* map = bpf_object__find_map_by_name(object, std::string(name).c_str());
         if (!map) continue;
         int result = 0;
         if (auto fd = fds.find(name); fd != fds.end())
             result = bpf_map__reuse_fd(map, fd->second.get());
-        else if (auto entries = entries_of(wanted, name))
+        else
             result = bpf_map__set_max_entries(map, entries);
         if (result < 0)
             return std::unexpected(fmt::format("map {}: {}", name, std::generic_category().message(-result)));
@@ -173,8 +251,8 @@ std::expected<void, std::string> Programs::Loaded::prepare(bpf_object* object, c
 
 std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, const char* name,
                                                         abi::datapath_config* config, const Settings& settings,
-                                                        bool fib_source) {
-    *config = config_of(settings, fib_source);
+                                                        const KernelFacts& kernel) {
+    *config = config_of(settings, kernel);
     if (auto prepared = prepare(object, settings.sizes); !prepared) return prepared;
     LibbpfLog log;
     int result = bpf_object__load(object);
@@ -193,7 +271,7 @@ std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, cons
 
 // After the maps are there. Without CONFIG_CGROUP_BPF a kernel has no such programs; and without the cookie of its
 // network namespace (Linux >= 5.14) weir cannot tell the node's sockets from pods'.
-void Programs::Loaded::load_sock(const Settings& settings) {
+void Programs::Loaded::load_sock(const Settings& settings, const KernelFacts& kernel) {
     if (!netns_cookie()) {
         notes.push_back("this kernel does not name its network namespaces (SO_NETNS_COOKIE); no socket hooks");
         return;
@@ -201,7 +279,7 @@ void Programs::Loaded::load_sock(const Settings& settings) {
     sock.reset(sock_bpf::open());
     if (!sock) return;
     auto* config = reinterpret_cast<abi::datapath_config*>(&sock->rodata->config);
-    if (auto result = load(sock->obj, "socket programs", config, settings, false); !result) {
+    if (auto result = load(sock->obj, "socket programs", config, settings, kernel); !result) {
         notes.push_back(fmt::format("{}\nprocesses of the node reach no Services", result.error()));
         sock.reset();
     }
@@ -214,10 +292,14 @@ std::expected<void, std::string> Programs::Loaded::pin_new(const Settings& setti
     if (error)
         return std::unexpected(
             fmt::format("{}: {}; choose a --pin-path on a bpffs", settings.pins.root, error.message()));
-    for (const auto& [name, fd] : fds) {
-        if (int result = bpf_obj_pin(fd.get(), settings.pins.map(name).c_str()); result < 0)
-            return std::unexpected(
-                fmt::format("{}: cannot pin: {}", settings.pins.map(name), std::generic_category().message(-result)));
+    for (const auto& name : made) {
+        // In one step: an outgrown map has its pin until then.
+        auto path = settings.pins.map(name), next = path + "-new";
+        std::filesystem::remove(next, error);
+        int result = bpf_obj_pin(fds.find(name)->second.get(), next.c_str());
+        if (result == 0 && ::rename(next.c_str(), path.c_str()) < 0) result = -errno;
+        if (result < 0)
+            return std::unexpected(fmt::format("{}: cannot pin: {}", path, std::generic_category().message(-result)));
     }
     return {};
 }
@@ -231,18 +313,18 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
         return std::unexpected(
             fmt::format("cannot open the embedded BPF objects: {}", std::generic_category().message(errno)));
     if (pinned) loaded->adopt_pins(settings, loaded->xdp->obj);
+    loaded->find_outgrown(settings.sizes);
+    auto in_force = settings;
+    in_force.sizes = loaded->sizes = sizes_in_force(settings.sizes, loaded->fds);
 
-    bool fib_source = kernel_has_fib_source();
+    KernelFacts kernel;
     // The first object makes the maps (it declares all of them), the others share them.
-    auto result =
-        loaded->load(loaded->xdp->obj, "XDP program",
-                     reinterpret_cast<abi::datapath_config*>(&loaded->xdp->rodata->config), settings, fib_source);
+    auto result = loaded->load(loaded->xdp->obj, "XDP program",
+                               reinterpret_cast<abi::datapath_config*>(&loaded->xdp->rodata->config), in_force, kernel);
+    if (!result) return std::unexpected(result.error());
+    result = loaded->take_made(loaded->xdp->obj);
     if (!result) return std::unexpected(result.error());
     if (!loaded->adopted) {
-        for (auto name : maps::map_names()) {
-            bpf_map* map = bpf_object__find_map_by_name(loaded->xdp->obj, std::string(name).c_str());
-            if (map) loaded->fds.emplace(name, maps::Fd(::dup(bpf_map__fd(map))));
-        }
         abi::runtime runtime{};
         runtime.abi_version = abi::WEIR_ABI_VERSION;
         runtime.route_generation = 1;
@@ -251,23 +333,18 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
             return std::unexpected(fmt::format("map runtime: {}", error.message()));
     }
     result = loaded->load(loaded->tc->obj, "tc programs",
-                          reinterpret_cast<abi::datapath_config*>(&loaded->tc->rodata->config), settings, fib_source);
+                          reinterpret_cast<abi::datapath_config*>(&loaded->tc->rodata->config), in_force, kernel);
     if (!result) return std::unexpected(result.error());
-    result =
-        loaded->load(loaded->sweep->obj, "sweeper",
-                     reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), settings, fib_source);
+    result = loaded->load(loaded->sweep->obj, "sweeper",
+                          reinterpret_cast<abi::datapath_config*>(&loaded->sweep->rodata->config), in_force, kernel);
     if (!result) return std::unexpected(result.error());
 
-    loaded->load_sock(settings);
+    loaded->load_sock(in_force, kernel);
 
-    if (pinned && !loaded->adopted) {
+    if (pinned) {
         if (auto pins = loaded->pin_new(settings); !pins) return std::unexpected(pins.error());
     }
-    loaded->sizes = sizes_in_force(settings.sizes, loaded->fds);
-    if (loaded->adopted && loaded->sizes != settings.sizes)
-        loaded->notes.push_back(
-            "the pinned maps keep the sizes that they were made with; `weir detach` and a new start apply the "
-            "configured ones");
+    loaded->outgrown.clear();
     return Programs(std::move(loaded));
 }
 
@@ -306,6 +383,9 @@ bool Programs::adopted() const {
 }
 const std::vector<std::string>& Programs::notes() const {
     return loaded_->notes;
+}
+const std::vector<std::string>& Programs::unapplied() const {
+    return loaded_->unapplied;
 }
 const MapSizes& Programs::sizes() const {
     return loaded_->sizes;

@@ -19,9 +19,10 @@ class Programs {
 public:
     struct Loaded;
 
-    // Loads all programs. With pinned: maps that are pinned and of our ABI are adopted (in their own size, whatever
-    // settings.sizes says); maps of another ABI, or that do not fit together, are replaced and the flows in them lost;
-    // new ones are pinned. Without: private maps that vanish with this object.
+    // Loads all programs. With pinned: maps that are pinned and of our ABI are adopted; those that the agent fills are
+    // made anew, with what they hold, where settings.sizes says another size, the others keep theirs. Maps of another
+    // ABI, or that do not fit together, are replaced and the flows in them lost; new ones are pinned. Without: private
+    // maps that vanish with this object.
     // The error names the program and carries the verifier's or kernel's reason.
     static std::expected<Programs, std::string> load(const Settings& settings, bool pinned);
 
@@ -40,9 +41,11 @@ public:
 
     // True where the maps of an earlier agent were taken over.
     bool adopted() const;
-    // What a person should know: sizes that differ from the configuration, maps that were replaced.
+    // What a person should know of the start: maps that were replaced, programs that the kernel refused.
     const std::vector<std::string>& notes() const;
-    // Sizes in force: those of adopted maps.
+    // Sizes of the configuration that are not in force, and what to do; true as long as this agent runs.
+    const std::vector<std::string>& unapplied() const;
+    // Sizes in force.
     const MapSizes& sizes() const;
 
 private:

@@ -12,16 +12,50 @@ namespace weir::datapath {
 
 namespace {
 
-// struct htab_elem: 48 bytes before the key; a bucket per entry (rounded up to a power of two): 16 bytes.
-template <class Key, class Value>
-std::uint64_t hash_memory(std::uint64_t entries) {
-    constexpr std::uint64_t element = 48 + (sizeof(Key) + 7) / 8 * 8 + (sizeof(Value) + 7) / 8 * 8;
-    return entries * element + std::bit_ceil(std::max<std::uint64_t>(entries, 1)) * 16;
+// Where the kernel allocates elements one by one: kmalloc's sizes are the powers of two, 96 and 192.
+constexpr std::uint64_t allocated(std::uint64_t octets) {
+    for (std::uint64_t between : {96u, 192u}) {
+        if (octets > between / 3 * 2 && octets <= between) return between;
+    }
+    return std::bit_ceil(octets);
 }
 
-// Fixed in maps/maps.bpf.h.
-constexpr std::uint64_t fragment_entries = 8192;
-constexpr std::uint64_t socket_peer_entries = 65536;
+constexpr std::uint64_t words(std::uint64_t octets) {
+    return (octets + 7) / 8 * 8;
+}
+
+// A bucket per entry, rounded up to a power of two: 16 octets.
+std::uint64_t buckets(std::uint64_t entries) {
+    return std::bit_ceil(std::max<std::uint64_t>(entries, 1)) * 16;
+}
+
+// struct htab_elem: 48 octets before the key.
+template <class Key, class Value>
+constexpr std::uint64_t hash_element = 48 + words(sizeof(Key)) + words(sizeof(Value));
+
+// LRU hash: all elements are there from the start.
+template <class Key, class Value>
+MapSize lru(std::string_view name, std::uint32_t entries, std::string_view key) {
+    return {name, entries, entries * hash_element<Key, Value> + buckets(entries), key};
+}
+
+// Hash without preallocation: the allocator keeps a pointer before each element.
+template <class Key, class Value>
+MapSize growing(std::string_view name, std::uint32_t entries, std::string_view key) {
+    return {name, entries, entries * allocated(hash_element<Key, Value> + 8) + buckets(entries), key};
+}
+
+// struct lpm_trie_node: 40 octets before the data; between n leaves there are up to n - 1 nodes.
+MapSize trie(std::string_view name, std::uint32_t entries, std::string_view key) {
+    constexpr std::uint64_t data = sizeof(abi::source_range_key) - sizeof(abi::source_range_key::prefix_length);
+    constexpr std::uint64_t node = 40 + data + sizeof(std::uint32_t);
+    return {name, entries, entries * 2 * allocated(node + 8), key};
+}
+
+template <class Value>
+MapSize array(std::string_view name, std::uint32_t entries, std::string_view key) {
+    return {name, entries, entries * words(sizeof(Value)), key};
+}
 
 }  // namespace
 
@@ -36,22 +70,45 @@ MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
         auto flows = std::clamp<std::uint64_t>(memory_bytes / 32768, 32768, 524288);
         sizes.flows_assured = static_cast<std::uint32_t>(std::bit_floor(flows));
     }
+    if (sizes.flows_assured_udp == 0) sizes.flows_assured_udp = std::max(sizes.flows_assured / 4, 8192u);
     sizes.unassured = std::bit_ceil(sizes.unassured);
     return sizes;
 }
 
+std::vector<MapSize> map_sizes(const MapSizes& sizes) {
+    constexpr std::string_view assured = "datapath.flowTable.assured", assured_udp = "datapath.flowTable.assuredUdp",
+                               unassured = "datapath.flowTable.unassured", frontends = "datapath.maps.frontends",
+                               fixed = "";
+    return {
+        growing<abi::frontend_key, abi::frontend>("frontends", sizes.frontends, frontends),
+        // Each frontend may have an address of its own.
+        growing<abi::address, abi::vip>("vips", sizes.frontends, frontends),
+        trie("source_ranges", sizes.source_ranges, "datapath.maps.sourceRanges"),
+        array<abi::slot_line>("slots", sizes.slots / abi::SLOTS_PER_LINE, "datapath.maps.slots"),
+        array<abi::backend>("backends", sizes.backends, "datapath.maps.backends"),
+        growing<std::uint32_t, abi::service_name>("services", sizes.services, "datapath.maps.services"),
+        lru<abi::affinity_key, abi::affinity>("affinity", sizes.affinity, "datapath.maps.affinity"),
+        lru<abi::flow4_key, abi::flow4>("flows4", sizes.flows_assured, assured),
+        lru<abi::flow6_key, abi::flow6>("flows6", sizes.flows_assured, assured),
+        lru<abi::flow4_key, abi::flow4>("flows4_udp", sizes.flows_assured_udp, assured_udp),
+        lru<abi::flow6_key, abi::flow6>("flows6_udp", sizes.flows_assured_udp, assured_udp),
+        array<abi::flow_pair>("unassured", sizes.unassured, unassured),
+        array<abi::pair_bucket>("unassured_index", sizes.unassured, unassured),
+        array<abi::pair_head>("unassured_head", 1, fixed),
+        lru<abi::fragment_key, abi::fragment>("fragments", sizes.fragments, "datapath.maps.fragments"),
+        lru<abi::socket_peer_key, abi::socket_peer>("socket_peers", sizes.socket_peers, "datapath.maps.socketPeers"),
+        growing<abi::snat_usage_key, abi::snat_usage>("snat_usage", 65536, fixed),
+        growing<std::uint32_t, abi::device>("devices", 1024, fixed),
+        array<abi::runtime>("runtime", 1, fixed),
+        {"verdicts", abi::VERDICT_COUNT,
+         abi::VERDICT_COUNT * std::uint64_t{sizeof(abi::verdict_count)} * maps::raw::possible_cpus(), fixed},
+    };
+}
+
 std::uint64_t memory_of(const MapSizes& sizes) {
-    return hash_memory<abi::frontend_key, abi::frontend>(sizes.frontends) +
-           hash_memory<std::uint32_t, abi::service_name>(sizes.services) +
-           hash_memory<abi::address, abi::vip>(sizes.frontends) +
-           hash_memory<abi::source_range_key, std::uint32_t>(sizes.source_ranges) +
-           hash_memory<abi::affinity_key, abi::affinity>(sizes.affinity) +
-           hash_memory<abi::fragment_key, abi::fragment>(fragment_entries) +
-           hash_memory<abi::socket_peer_key, abi::socket_peer>(socket_peer_entries) +
-           sizes.backends * std::uint64_t{sizeof(abi::backend)} + sizes.slots * std::uint64_t{sizeof(std::uint32_t)} +
-           hash_memory<abi::flow4_key, abi::flow4>(sizes.flows_assured) +
-           hash_memory<abi::flow6_key, abi::flow6>(sizes.flows_assured) +
-           sizes.unassured * std::uint64_t{sizeof(abi::flow_pair) + sizeof(abi::pair_bucket)};
+    std::uint64_t octets = 0;
+    for (const auto& map : map_sizes(sizes)) octets += map.memory;
+    return octets;
 }
 
 std::uint64_t machine_memory() {

@@ -98,8 +98,8 @@ bool backend_serves(const abi::backend& now, const abi::socket_peer_key& peer) {
 }
 
 SocketAborter::SocketAborter(const Programs& programs)
-    : peers_(maps::Fd(::dup(programs.map_fd("socket_peers")))),
-      backends_(maps::Fd(::dup(programs.map_fd("backends")))) {}
+    : peers_(maps::view<maps::SocketPeerMap>(programs.map_fd("socket_peers"))),
+      backends_(maps::view<maps::BackendMap>(programs.map_fd("backends"))) {}
 
 std::expected<std::size_t, std::string> SocketAborter::abort_orphans() {
     auto netlink = NetlinkSocket::open(NETLINK_SOCK_DIAG);

@@ -19,9 +19,19 @@ std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     return result;
 }
 
-Sweeper::Sweeper(boost::asio::io_context& io, const Programs& programs, Done done, SocketsDone sockets_done)
+std::expected<Sweep, std::string> sweep_and_read(int program_fd, const maps::SnatUsageMap& usage,
+                                                 const SnatRange& range) {
+    auto flows = sweep_once(program_fd);
+    if (!flows) return std::unexpected(flows.error());
+    return Sweep{*flows, read_snat_ports(usage, range, range.share(snat_low_percent))};
+}
+
+Sweeper::Sweeper(boost::asio::io_context& io, const Programs& programs, const SnatRange& snat_ports, Done done,
+                 SocketsDone sockets_done)
     : io_(io),
       program_fd_(programs.sweep_fd()),
+      snat_usage_(maps::view<maps::SnatUsageMap>(programs.map_fd("snat_usage"))),
+      snat_ports_(snat_ports),
       done_(std::move(done)),
       sockets_done_(std::move(sockets_done)),
       sockets_(programs),
@@ -63,7 +73,7 @@ void Sweeper::work(std::stop_token stop) {
                 sockets = true;
             }
         }
-        auto result = sweep_once(program_fd_);
+        auto result = sweep_and_read(program_fd_, snat_usage_, snat_ports_);
         boost::asio::post(io_, [this, result] { done_(result); });
         if (sockets) {
             auto aborted = sockets_.abort_orphans();

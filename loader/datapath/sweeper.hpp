@@ -11,6 +11,7 @@
 #include <thread>
 
 #include "loader/datapath/programs.hpp"
+#include "loader/datapath/snat_ports.hpp"
 #include "loader/datapath/socket_abort.hpp"
 #include "maps/abi.h"
 
@@ -19,13 +20,24 @@ namespace weir::datapath {
 // One sweep, in the calling thread.
 std::expected<abi::sweep_result, std::string> sweep_once(int program_fd);
 
+// What a sweep did, and what it counted on its way.
+struct Sweep {
+    abi::sweep_result flows;
+    std::expected<std::vector<SnatUse>, std::string> snat;  // pools above the low mark; most used first
+};
+
+// In the calling thread. That the counts cannot be read is no failure of the sweep.
+std::expected<Sweep, std::string> sweep_and_read(int program_fd, const maps::SnatUsageMap& usage,
+                                                 const SnatRange& range);
+
 class Sweeper {
 public:
-    using Done = std::function<void(const std::expected<abi::sweep_result, std::string>&)>;
+    using Done = std::function<void(const std::expected<Sweep, std::string>&)>;
     using SocketsDone = std::function<void(const std::expected<std::size_t, std::string>& aborted)>;
 
     // done is called on io's thread after every sweep, sockets_done after those that looked at sockets.
-    Sweeper(boost::asio::io_context& io, const Programs& programs, Done done, SocketsDone sockets_done);
+    Sweeper(boost::asio::io_context& io, const Programs& programs, const SnatRange& snat_ports, Done done,
+            SocketsDone sockets_done);
     ~Sweeper();
     Sweeper(const Sweeper&) = delete;
     Sweeper& operator=(const Sweeper&) = delete;
@@ -40,6 +52,8 @@ private:
 
     boost::asio::io_context& io_;
     int program_fd_;
+    maps::SnatUsageMap snat_usage_;
+    SnatRange snat_ports_;
     Done done_;
     SocketsDone sockets_done_;
     SocketAborter sockets_;

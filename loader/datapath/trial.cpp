@@ -37,7 +37,8 @@ struct Destroy {
 constexpr std::array<std::string_view, 8> read_only = {"frontends", "vips",     "source_ranges", "slots",
                                                        "backends",  "services", "devices",       "runtime"};
 // What programs write, and a packet's fate depends on.
-constexpr std::array<std::string_view, 4> remembered = {"flows4", "flows6", "unassured", "affinity"};
+constexpr std::array<std::string_view, 6> remembered = {"flows4",     "flows6",   "flows4_udp",
+                                                        "flows6_udp", "affinity", "unassured"};
 // An LRU map deals out free entries to processors by the hundred: this is little, and plenty for single packets. A
 // power of two, as the ring of unassured flows must have.
 constexpr std::uint32_t private_entries = 8192;
@@ -72,7 +73,13 @@ std::uint32_t entries_of(const plan::MapChanges& contents, std::string_view name
     if (name == "source_ranges") return count(contents.source_ranges_on);
     if (name == "services") return count(contents.services_on);
     if (name == "backends") return entries_for(contents.backends_on);
-    if (name == "slots") return entries_for(contents.slots);
+    if (name == "slots") {
+        std::uint32_t lines = 1;
+        for (const auto& [range, set, ids] : contents.slots)
+            lines = std::max(lines, range.offset / abi::SLOTS_PER_LINE + plan::lines_of(range.length));
+        return lines;
+    }
+    if (maps::is_statistic(name)) return 1;
     bool is_private = std::ranges::find(remembered, name) != remembered.end() || name == "unassured_index";
     return is_private ? private_entries : 0;
 }
@@ -154,11 +161,10 @@ std::expected<void, std::string> Trial::Loaded::test_run(const Frame& frame, Ing
 
 // Every packet is counted once, under its verdict.
 abi::verdict Trial::Loaded::take_verdict() {
-    maps::VerdictArray verdicts(maps::Fd(::dup(map_fd("verdicts"))));
+    auto verdicts = maps::view<maps::VerdictArray>(map_fd("verdicts"));
     auto verdict = abi::VERDICT_COUNT;
     for (std::uint32_t i = 0; i < counted.size(); ++i) {
-        std::uint64_t packets = 0;
-        for (const auto& of_cpu : verdicts.lookup(i)) packets += of_cpu.packets;
+        auto packets = verdicts.total(static_cast<abi::verdict>(i)).packets;
         if (packets != counted[i]) verdict = static_cast<abi::verdict>(i);
         counted[i] = packets;
     }
@@ -199,7 +205,8 @@ std::optional<abi::affinity> Trial::Loaded::take_affinity(const Tuple& tuple) {
     int from = node.empty() ? map_fd("affinity") : node.find("affinity")->second.get();
     if (maps::raw::lookup(from, &key, &last)) return std::nullopt;
     if (!node.empty()) maps::raw::update(map_fd("affinity"), &key, &last);
-    if (now_ticks() - last.last_new > frontend.affinity_ticks) return std::nullopt;
+    if (static_cast<std::int32_t>(now_ticks() - last.last_new) > static_cast<std::int32_t>(frontend.affinity_ticks))
+        return std::nullopt;
     return last;
 }
 
@@ -239,7 +246,7 @@ std::expected<Trial, std::string> Trial::of_node(const Settings& settings) {
     auto config = config_in_force(loaded->node.find("frontends")->second.get());
     if (!config)
         loaded->note = "no programs run on these maps: the configuration file's seed, ports and ranges are taken";
-    if (auto opened = loaded->open(config.value_or(datapath_config(settings)), {}); !opened)
+    if (auto opened = loaded->open(config ? *config : datapath_config(settings), {}); !opened)
         return std::unexpected(opened.error());
     if (auto done = loaded->load(); !done) return std::unexpected(done.error());
     return Trial(std::move(loaded));
@@ -287,8 +294,11 @@ std::expected<TrialResult, std::string> Trial::run(const Tuple& tuple, Ingress i
 }
 
 void Trial::forget() {
-    UnassuredRing(map_fd("unassured")).clear();
-    for (auto name : {"flows4", "flows6", "affinity"}) {
+    for (auto name : remembered) {
+        if (name == "unassured") {
+            UnassuredRing(map_fd(name)).clear();
+            continue;
+        }
         std::array<std::byte, sizeof(abi::flow6_key)> key;  // the largest of them
         int fd = map_fd(name);
         while (!maps::raw::next_key(fd, nullptr, key.data())) {

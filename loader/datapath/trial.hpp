@@ -53,7 +53,7 @@ public:
     int map_fd(std::string_view name) const;  // -1: no such map
     template <class M>
     M view(std::string_view name) const {
-        return M(maps::Fd(::dup(map_fd(name))));
+        return maps::view<M>(map_fd(name));
     }
 
     // Empty: the configuration of the running programs is known.

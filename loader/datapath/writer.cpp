@@ -3,25 +3,21 @@
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <system_error>
 #include <vector>
 
+#include "loader/datapath/slot_writer.hpp"
+
 namespace weir::datapath {
 
 namespace {
 
-template <class M>
-M view(const KernelWriter::MapFd& map_fd, std::string_view name) {
-    return M(maps::Fd(::dup(map_fd(name))));
-}
-
 std::string failure(std::string_view map, std::error_code error) {
     if (error.value() == E2BIG)
-        return fmt::format("map {}: full; raise datapath.maps.{} and restart after `weir detach`", map, map);
+        return fmt::format("map {}: full; raise its size (`weir check` names the key) and restart", map);
     return fmt::format("map {}: {}", map, error.message());
 }
 
@@ -45,14 +41,14 @@ KernelWriter::KernelWriter(const Programs& programs)
     : KernelWriter([&](std::string_view name) { return programs.map_fd(name); }) {}
 
 KernelWriter::KernelWriter(const MapFd& map_fd)
-    : frontends_(view<maps::FrontendMap>(map_fd, "frontends")),
-      slots_(view<maps::SlotMap>(map_fd, "slots")),
-      backends_(view<maps::BackendMap>(map_fd, "backends")),
-      services_(view<maps::ServiceMap>(map_fd, "services")),
-      vips_(view<maps::VipMap>(map_fd, "vips")),
-      source_ranges_(view<maps::SourceRangeMap>(map_fd, "source_ranges")),
-      devices_(view<maps::DeviceMap>(map_fd, "devices")),
-      runtime_(view<maps::RuntimeMap>(map_fd, "runtime")) {}
+    : frontends_(maps::view<maps::FrontendMap>(map_fd("frontends"))),
+      slots_(maps::view<maps::SlotMap>(map_fd("slots"))),
+      backends_(maps::view<maps::BackendMap>(map_fd("backends"))),
+      services_(maps::view<maps::ServiceMap>(map_fd("services"))),
+      vips_(maps::view<maps::VipMap>(map_fd("vips"))),
+      source_ranges_(maps::view<maps::SourceRangeMap>(map_fd("source_ranges"))),
+      devices_(maps::view<maps::DeviceMap>(map_fd("devices"))),
+      runtime_(maps::view<maps::RuntimeMap>(map_fd("runtime"))) {}
 
 std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& changes) {
     // Backends before the slots that name them, slots before the frontends that point at them; off in reverse order.
@@ -62,7 +58,9 @@ std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& cha
 
     auto done = write_all(backends_, "backends", changes.backends_on);
     if (done) done = write_all(services_, "services", changes.services_on);
-    if (done) done = write_all(slots_, "slots", changes.slots);
+    if (done) {
+        if (auto error = write_tables(slots_, changes.slots)) done = std::unexpected(failure("slots", error));
+    }
     for (auto it = changes.source_ranges_on.begin(); done && it != changes.source_ranges_on.end(); ++it) {
         if (auto error = source_ranges_.update(*it, 1)) done = std::unexpected(failure("source_ranges", error));
     }

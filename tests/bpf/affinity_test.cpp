@@ -97,6 +97,18 @@ TEST_P(Affinity, ANewConnectionRenewsIt) {
     EXPECT_GE(now_ticks() - remembered(service.id())->last_new, ticks(timeout - 3));
 }
 
+TEST_P(Affinity, LastsWhereAnotherHooksClockIsAheadOfThisOnes) {
+    auto service = stay(four);
+    Endpoint first = connect();
+    for (int i = 0; i < 12; ++i) {
+        abi::affinity_key key{.client = from, .service_id = service.id()};
+        abi::affinity value = remembered(service.id()).value();
+        value.last_new = now_ticks() + 10;
+        world.datapath.update("affinity", &key, &value);
+        EXPECT_EQ(connect(), first);
+    }
+}
+
 TEST_P(Affinity, EndsWithItsTimeout) {
     auto service = stay(four);
     connect();

@@ -13,6 +13,7 @@
 #include <stdexcept>
 
 #include "loader/datapath/skeletons.hpp"
+#include "maps/jiffy_clock.hpp"
 #include "maps/pins.hpp"
 #include "maps/verdict.hpp"
 
@@ -35,7 +36,7 @@ using Skeleton = std::unique_ptr<T, Destroy<T>>;
 }
 
 std::uint32_t entries_of(const Settings& settings, const std::string& name, std::uint32_t declared) {
-    if (name == "flows4" || name == "flows6") return settings.assured;
+    if (name.starts_with("flows")) return settings.assured;
     if (name == "unassured" || name == "unassured_index") return settings.unassured;
     return std::min(declared, 4096u);
 }
@@ -89,6 +90,10 @@ struct Datapath::Objects {
         if (!skeleton) fail("opening a BPF object");
         skeleton->rodata->config = datapath.settings_.config;
         skeleton->rodata->config.unassured_pairs = datapath.settings_.unassured;
+        // As the agent does.
+        static const auto clock = maps::jiffy_clock();
+        skeleton->rodata->config.jiffy_ns = clock.jiffy_ns;
+        skeleton->rodata->config.jiffy_offset_ns = clock.offset_ns;
         for (const auto& [name, fd] : datapath.maps_)
             if (bpf_map* map = bpf_object__find_map_by_name(skeleton->obj, name.c_str()))
                 if (bpf_map__reuse_fd(map, fd.get())) fail("sharing map " + name);
@@ -109,6 +114,12 @@ Datapath::Datapath(const Settings& settings) : settings_(settings), objects_(std
 }
 
 Datapath::~Datapath() = default;
+
+std::vector<std::string> Datapath::map_names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, fd] : maps_) names.push_back(name);
+    return names;
+}
 
 void Datapath::update(const std::string& name, const void* key, const void* value) {
     if (bpf_map_update_elem(map(name), key, value, BPF_ANY)) fail("writing to map " + name);
@@ -192,10 +203,14 @@ std::size_t Datapath::shortest_frame(Hook hook, const Frame& frame) {
 abi::sweep_result Datapath::sweep() {
     abi::sweep_result result{};
     LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &result, .ctx_size_in = sizeof(result));  // written back there
+    if (bpf_prog_test_run_opts(sweeper(), &options)) fail("running the sweeper");
+    return result;
+}
+
+int Datapath::sweeper() {
     auto& sweep = objects_->sweep;
     if (!sweep && sweep_bpf::load(&Objects::open(sweep, *this))) fail("loading the sweeper");
-    if (bpf_prog_test_run_opts(bpf_program__fd(sweep->progs.weir_sweep), &options)) fail("running the sweeper");
-    return result;
+    return bpf_program__fd(sweep->progs.weir_sweep);
 }
 
 VerdictCounts Datapath::verdicts() const {
@@ -216,7 +231,8 @@ Tuple Flow::rewritten(std::uint8_t protocol) const {
 }
 
 int Datapath::assured_map(const Tuple& tuple) const {
-    return map(is_ipv4(tuple.source.address) ? "flows4" : "flows6");
+    if (tuple.protocol == IPPROTO_TCP) return map(is_ipv4(tuple.source.address) ? "flows4" : "flows6");
+    return map(is_ipv4(tuple.source.address) ? "flows4_udp" : "flows6_udp");
 }
 
 namespace {
@@ -320,8 +336,10 @@ std::size_t Datapath::count_flows(int family, Table table) const {
                        std::ranges::count_if(pairs(), [&](const auto& p) { return p.second.family == family; }));
     abi::flow6_key key, next;  // large enough for either family
     std::size_t count = 0;
-    int fd = map(family == 4 ? "flows4" : "flows6");
-    for (void* at = nullptr; bpf_map_get_next_key(fd, at, &next) == 0; at = &key, ++count) key = next;
+    for (std::string name : {"", "_udp"}) {
+        int fd = map((family == 4 ? "flows4" : "flows6") + name);
+        for (void* at = nullptr; bpf_map_get_next_key(fd, at, &next) == 0; at = &key, ++count) key = next;
+    }
     return count;
 }
 

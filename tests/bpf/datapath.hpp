@@ -92,6 +92,7 @@ public:
 
     // The raw maps, for what the agent writes.
     int map(const std::string& name) const { return maps_.at(name).get(); }
+    std::vector<std::string> map_names() const;
     void update(const std::string& map, const void* key, const void* value);
 
     std::optional<Flow> flow(const Tuple& tuple, Table table) const;
@@ -106,8 +107,9 @@ public:
     // Directions: an unassured connection counts as two.
     std::size_t count_flows(int family, Table table) const;
 
-    // Its file descriptor; loads it when first asked.
+    // File descriptors; each program is loaded when it is first asked for.
     int program(Hook hook);
+    int sweeper();
 
 private:
     struct Objects;

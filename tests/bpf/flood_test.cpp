@@ -59,5 +59,31 @@ TEST_P(Flood, AConnectionCanBeMadeAfterwards) {
 
 INSTANTIATE_TEST_SUITE_P(, Flood, testing::ValuesIn(each_hook()), case_name);
 
+class StreamFlood : public Flood {};
+
+// A service that answers, and spoofed sources that keep on sending: nothing tells them from clients.
+TEST_P(StreamFlood, ConnectionsOfTcpStay) {
+    small.service().backends({remote}).frontend(frontend);
+    small.tables.service(IPPROTO_TCP).backends({remote}).frontend(frontend);
+    std::vector<std::pair<Tuple, Tuple>> connections;
+    for (std::uint16_t i = 0; i < 100; ++i) {
+        Tuple forward{{at.client, static_cast<std::uint16_t>(40000 + i)}, frontend, IPPROTO_TCP};
+        Tuple there = read(small.arrive(Packet::of(forward, syn)).frame).tuple;
+        small.arrive(Packet::of(there.reversed(), syn | ack));
+        small.arrive(Packet::of(forward, ack));
+        ASSERT_TRUE(small.datapath.flow(forward, Table::Assured));
+        connections.emplace_back(forward, there);
+    }
+    for (std::uint16_t i = 0; i < 2000; ++i)
+        small.establish({at.other_client, static_cast<std::uint16_t>(10000 + i)}, frontend);
+    for (const auto& [forward, there] : connections) {
+        // Looked up: a connection that is made anew would get the same backend and port while nothing else changes.
+        EXPECT_TRUE(small.datapath.flow(forward, Table::Assured));
+        EXPECT_TRUE(small.datapath.flow(there.reversed(), Table::Assured));
+    }
+}
+
+INSTANTIATE_TEST_SUITE_P(, StreamFlood, testing::ValuesIn(only(each_hook(), is_udp)), case_name);
+
 }  // namespace
 }  // namespace weir::test

@@ -122,7 +122,89 @@ TEST_P(SourcePort, AForwardEntryThatWasEvictedIsRecoveredWithItsPort) {
         << "a recovered flow is as assured as its reply direction is";
 }
 
+class PortCrowd : public DatapathTest {};
+
+TEST_P(PortCrowd, ARangeIsUsedUpBeforeItFails) {
+    // Were candidates ports beside each other, two thirds of the range would be full of stretches of 24 that are taken.
+    World world(GetParam(), port_range(61000, 61999));
+    world.service().backends({remote}).frontend(frontend);
+    int failed = 0;
+    for (std::uint16_t i = 0; i < 850; ++i) {
+        Endpoint from{at.client, static_cast<std::uint16_t>(20000 + i)};
+        if (world.arrive(world.packet(from, frontend, syn)).verdict == abi::VERDICT_DROP_NO_SNAT_PORT)
+            ++failed;
+        else
+            world.establish(from, frontend);
+    }
+    EXPECT_LE(failed, 5);
+}
+
+TEST_P(PortCrowd, AHandshakeOutlivesAFloodThatHoldsEveryPort) {
+    World world(GetParam(), port_range(61000, 61999));
+    world.service().backends({remote}).frontend(frontend);
+    auto flood = [&](std::uint16_t first, std::uint16_t count) {
+        for (std::uint16_t i = 0; i < count; ++i) {
+            Endpoint spoofed{at.other_client, static_cast<std::uint16_t>(first + i)};
+            ASSERT_EQ(world.arrive(world.packet(spoofed, frontend, syn)).verdict, abi::VERDICT_FORWARD) << i;
+        }
+    };
+    flood(20000, 2000);
+    Tuple there = read(world.arrive(world.packet(client, frontend, syn)).frame).tuple;
+    // A quarter as many as there are ports: of any few that hold candidates some are older than the handshake.
+    flood(30000, 250);
+    Outcome back = world.arrive(world.packet(there.destination, there.source, syn | ack));
+    EXPECT_EQ(read(back.frame).tuple, world.tuple(frontend, client));
+}
+
 INSTANTIATE_TEST_SUITE_P(, SourcePort, testing::ValuesIn(each_hook()), case_name);
+INSTANTIATE_TEST_SUITE_P(, PortCrowd, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
+
+class ClosedPort : public DatapathTest {
+protected:
+    Outcome connect(std::uint16_t port) { return small.arrive(small.packet({at.client, port}, frontend, syn)); }
+    void close(std::uint16_t port, const Tuple& there) {
+        small.arrive(small.packet({at.client, port}, frontend, fin | ack));
+        small.arrive(small.packet(there.destination, there.source, fin | ack));
+        small.arrive(small.packet({at.client, port}, frontend, ack));
+    }
+    void age(std::uint16_t port, const Tuple& there, std::uint64_t seconds) {
+        small.datapath.age_flow(small.tuple({at.client, port}, frontend), seconds);
+        small.datapath.age_flow(there.reversed(), seconds);
+    }
+
+    World small{GetParam(), port_range(61000, 61001)};
+};
+
+TEST_P(ClosedPort, TheOneClosedLongestIsTakenOver) {
+    small.service().backends({remote}).frontend(frontend);
+    Tuple first = small.establish({at.client, 40001}, frontend);
+    Tuple second = small.establish({at.client, 40002}, frontend);
+    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "both are in use";
+    close(40001, first);
+    close(40002, second);
+    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "both may still have something to say";
+    age(40001, first, 2);
+    age(40002, second, 3);
+    Outcome third = connect(40003);
+    EXPECT_EQ(third.verdict, abi::VERDICT_FORWARD);
+    EXPECT_EQ(read(third.frame).tuple.source, second.source);
+    Outcome back = small.arrive(turned_around(third.frame));
+    EXPECT_EQ(read(back.frame).tuple, small.tuple(frontend, {at.client, 40003}));
+    EXPECT_FALSE(small.datapath.flow(small.tuple({at.client, 40002}, frontend))) << "both directions have gone";
+    EXPECT_TRUE(small.datapath.flow(small.tuple({at.client, 40001}, frontend)));
+}
+
+TEST_P(ClosedPort, IsTakenOverBeforeAHandshakeIs) {
+    small.service().backends({remote}).frontend(frontend);
+    Tuple first = small.establish({at.client, 40001}, frontend);
+    close(40001, first);
+    age(40001, first, 2);
+    ASSERT_EQ(connect(40002).verdict, abi::VERDICT_FORWARD);
+    EXPECT_EQ(read(connect(40003).frame).tuple.source, first.source);
+    EXPECT_TRUE(small.datapath.flow(small.tuple({at.client, 40002}, frontend)));
+}
+
+INSTANTIATE_TEST_SUITE_P(, ClosedPort, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
 
 }  // namespace
 }  // namespace weir::test

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// A restart with other sizes: which maps can be made anew, and what of the old ones goes along.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <map>
+#include <string>
+#include <string_view>
+#include <system_error>
+
+#include "maps/fd.hpp"
+
+namespace weir::datapath {
+
+using MapFds = std::map<std::string, maps::Fd, std::less<>>;
+
+// Filled by the agent alone: nothing is written while no agent runs, so a copy is complete. What the programs write
+// (flows, clients, sockets) changes with every packet; see docs/decisions/0043.
+bool is_filled_by_agent(std::string_view name);
+
+// How many entries a map that the agent fills must have at least for what it holds now.
+std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view name, const MapFds& fds);
+
+// Everything that a map of this name holds, into a new one that has entries_needed().
+std::error_code carry_over(std::string_view name, const maps::Fd& from, const maps::Fd& to);
+
+}  // namespace weir::datapath
