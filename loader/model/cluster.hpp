@@ -2,7 +2,7 @@
 // The cluster as the agent knows it: the objects in force, and which Services a change touches.
 #pragma once
 
-#include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -11,6 +11,8 @@
 
 #include "loader/model/objects.hpp"
 #include "loader/model/selectors.hpp"
+#include "loader/model/service_store.hpp"
+#include "loader/model/slice_store.hpp"
 
 namespace weir::model {
 
@@ -36,23 +38,18 @@ public:
     // The Services that changed since the last call (also those that are gone), in name order.
     std::vector<ObjectName> take_dirty();
 
-    const Service* service(const ObjectName& name) const;
-    const std::map<ObjectName, Service>& services() const { return services_; }
+    bool has_service(const ObjectName& name) const { return services_.contains(name); }
+    std::optional<Service> service(const ObjectName& name) const { return services_.find(name); }
+    auto services() const { return services_.all(); }  // a range, in name order
     // All slices of a Service in name order: the EndpointSlices; where there are none those from Endpoints; where there
     // are neither and the Service has a selector, slices made from the Pods that it selects.
     std::vector<EndpointSlice> slices_of(const Service& service) const;
     const Node* node(const std::string& name) const;
     const std::unordered_map<std::string, Node>& nodes() const { return nodes_; }  // by name
     std::size_t pod_count() const { return pods_.size(); }
-    std::size_t endpoint_count() const { return endpoint_count_; }  // of slices and Endpoints
+    std::size_t endpoint_count() const { return slices_.endpoint_count(); }  // of slices and Endpoints
 
 private:
-    struct ServiceSlices {
-        std::map<ObjectName, EndpointSlice> slices;
-        std::vector<EndpointSlice> endpoints;  // of the Endpoints object of the Service's name
-        bool empty() const { return slices.empty() && endpoints.empty(); }
-    };
-
     void upsert(Service service);
     void upsert(std::vector<EndpointSlice> slices);
     void upsert(Pod pod);
@@ -63,15 +60,12 @@ private:
     void remove_pod(const ObjectName& name);
     void mark_selecting(const Pod& pod);
 
-    std::map<ObjectName, Service> services_;
-    std::unordered_map<ObjectName, ServiceSlices> slices_;          // by Service
-    std::unordered_map<ObjectName, std::string> service_of_slice_;  // EndpointSlice -> name of its Service
+    ServiceStore services_;
+    SliceStore slices_;
     std::unordered_map<ObjectName, Pod> pods_;
     std::unordered_map<std::string, Node> nodes_;
-    SelectorIndex selectors_;
     PodIndex pods_by_label_;
     std::set<ObjectName> dirty_;
-    std::size_t endpoint_count_ = 0;
 };
 
 }  // namespace weir::model

@@ -56,7 +56,7 @@ constexpr std::size_t most_skipped = 1000;
 
 class Decoder {
 public:
-    Decoder(Document& document, std::string_view text, const std::string& file, Decoded& decoded)
+    Decoder(Document& document, std::string_view text, const FileName& file, Decoded& decoded)
         : reader_(document, text, file, decoded), decoded_(decoded) {}
 
     // listed: the entry whose typed list this is an item of; such items may omit kind and apiVersion.
@@ -125,7 +125,7 @@ private:
     std::map<std::tuple<const KindEntry*, ObjectName>, int> first_lines_;
 };
 
-void malformed(Decoded& decoded, const std::string& file, int line, std::string what) {
+void malformed(Decoded& decoded, const FileName& file, int line, std::string what) {
     std::ranges::replace_if(what, is_control, '?');  // yaml-cpp quotes the text as it is
     decoded = {};
     decoded.malformed = true;
@@ -134,7 +134,7 @@ void malformed(Decoded& decoded, const std::string& file, int line, std::string 
 
 }  // namespace
 
-Decoded decode(std::string_view text, Format format, const std::string& file) {
+Decoded decode(std::string_view text, Format format, const FileName& file) {
     Decoded decoded;
     if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);  // a byte order mark, as some editors write
     try {

@@ -24,6 +24,6 @@ struct Decoded {
 enum class Format { yaml, json };
 
 // file is used in messages only. Never throws on any input.
-Decoded decode(std::string_view text, Format format, const std::string& file);
+Decoded decode(std::string_view text, Format format, const FileName& file);
 
 }  // namespace weir::model

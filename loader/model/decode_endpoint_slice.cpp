@@ -62,7 +62,7 @@ Endpoint decode_endpoint(Reader& reader, const Field& at, const EndpointSlice& s
         reader.error(addresses, "is empty; an endpoint needs an address");
     decode_conditions(reader, reader.child(at, "conditions"), endpoint);
     endpoint.node_name = reader.text_or_empty(reader.child(at, "nodeName"));
-    endpoint.hostname = reader.text_or_empty(reader.child(at, "hostname"));
+    reader.text(reader.child(at, "hostname"));
     reader.text(reader.child(at, "zone"));
     auto hints = reader.child(at, "hints");
     if (reader.map(hints, hint_fields)) {

@@ -26,7 +26,7 @@ void decode_addresses(Reader& reader, const Field& list, bool ready, std::vector
         Endpoint endpoint;
         endpoint.addresses.push_back(*address);
         endpoint.ready = endpoint.serving = ready;
-        endpoint.hostname = reader.text_or_empty(reader.child(at, "hostname"));
+        reader.text(reader.child(at, "hostname"));
         endpoint.node_name = reader.text_or_empty(reader.child(at, "nodeName"));
         endpoints.push_back(std::move(endpoint));
     });

@@ -24,8 +24,8 @@ void decode_container_ports(Reader& reader, const Field& list, Pod& pod) {
 void decode_spec(Reader& reader, const Field& spec, Pod& pod) {
     if (!reader.map(spec)) return;
     pod.node_name = reader.text_or_empty(reader.child(spec, "nodeName"));
-    pod.hostname = reader.text_or_empty(reader.child(spec, "hostname"));
-    pod.subdomain = reader.text_or_empty(reader.child(spec, "subdomain"));
+    reader.text(reader.child(spec, "hostname"));
+    reader.text(reader.child(spec, "subdomain"));
     pod.host_network = reader.boolean(reader.child(spec, "hostNetwork")).value_or(false);
     reader.each(reader.child(spec, "containers"), [&](const Field& at) {
         if (reader.map(at)) decode_container_ports(reader, reader.child(at, "ports"), pod);

@@ -178,7 +178,6 @@ Object decode_service(Reader& reader, const Field& object, const Metadata& metad
     Service service;
     service.name = metadata.name;
     service.origin = metadata.origin;
-    service.labels = metadata.labels;
     service.headless = metadata.labels.contains("service.kubernetes.io/headless");
     service.other_proxy = metadata.labels.contains("service.kubernetes.io/service-proxy-name");
     reader.map(object, object_fields);

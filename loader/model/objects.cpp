@@ -54,7 +54,7 @@ std::string_view to_string(Kind kind) {
 std::string Problem::to_string() const {
     std::string text;
     if (!origin.file.empty()) {
-        text = origin.file;
+        text = origin.file.view();
         if (origin.line > 0) text += ":" + std::to_string(origin.line);
         text += ": ";
     }

@@ -3,23 +3,25 @@
 // Field names and defaults: Kubernetes API reference v1 (core) and discovery.k8s.io/v1.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <compare>
 #include <cstdint>
-#include <map>
 #include <optional>
 #include <string>
 #include <variant>
 #include <vector>
 
 #include "loader/model/address.hpp"
+#include "loader/model/file_name.hpp"
 
 namespace weir::model {
 
 // Where an object was written, for messages. file is empty for objects of the Kubernetes API; line is 1-based, 0:
 // unknown.
 struct Origin {
-    std::string file;
+    FileName file;
     int line = 0;
+    bool operator==(const Origin&) const = default;
 };
 
 struct ObjectName {
@@ -39,7 +41,8 @@ struct Identity {
     auto operator<=>(const Identity&) const = default;
 };
 
-using Labels = std::map<std::string, std::string>;
+// One allocation, not one for each pair: there are many objects with few labels.
+using Labels = boost::container::flat_map<std::string, std::string>;
 
 // targetPort: a number, or a name to be looked up in each Pod. Unset: the same as port.
 using TargetPort = std::variant<std::monostate, std::uint16_t, std::string>;
@@ -66,7 +69,6 @@ struct LoadBalancerIngress {
 struct Service {
     ObjectName name;
     Origin origin;
-    Labels labels;
     ServiceType type = ServiceType::cluster_ip;
     bool headless = false;             // clusterIP: None, or the label service.kubernetes.io/headless
     bool other_proxy = false;          // label service.kubernetes.io/service-proxy-name: not ours
@@ -86,15 +88,15 @@ struct Service {
     bool publish_not_ready = false;
     bool allocate_node_ports = true;  // allocateLoadBalancerNodePorts
     std::string external_name;
+    bool operator==(const Service&) const = default;
 };
 
 struct Endpoint {
     std::vector<Address> addresses;
-    bool ready = true;         // nil values already resolved: ready nil = true,
-    bool serving = true;       // serving nil = ready,
-    bool terminating = false;  // terminating nil = false
-    std::string node_name;     // empty: not known
-    std::string hostname;
+    bool ready = true;                   // nil values already resolved: ready nil = true,
+    bool serving = true;                 // serving nil = ready,
+    bool terminating = false;            // terminating nil = false
+    std::string node_name;               // empty: not known
     std::vector<std::string> for_zones;  // hints
     std::vector<std::string> for_nodes;
 };
@@ -103,6 +105,7 @@ struct EndpointPort {
     std::string name;
     Protocol protocol = Protocol::tcp;
     std::optional<std::uint16_t> port;  // none: the slice port is skipped
+    bool operator==(const EndpointPort&) const = default;
 };
 
 // discovery.k8s.io/v1 EndpointSlice. A core/v1 Endpoints object decodes into slices too: one per subset and family
@@ -129,8 +132,6 @@ struct Pod {
     Origin origin;
     Labels labels;
     std::string node_name;
-    std::string hostname;
-    std::string subdomain;     // the hostname is known under the Service of this name only
     std::vector<Address> ips;  // status.podIPs, or status.podIP
     std::vector<ContainerPort> ports;
     bool ready = false;        // condition Ready is True

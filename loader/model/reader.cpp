@@ -89,7 +89,7 @@ std::string shown(const Value& value) {
     }
 }
 
-Reader::Reader(Document& document, std::string_view text, const std::string& file, Decoded& decoded)
+Reader::Reader(Document& document, std::string_view text, const FileName& file, Decoded& decoded)
     : document_(document), lines_(text), file_(file), decoded_(decoded) {}
 
 void Reader::begin(const Value&) {
@@ -238,10 +238,15 @@ std::optional<std::string> Reader::name(const Field& field, const NameRule& rule
 }
 
 Labels Reader::labels(const Field& field) {
-    Labels labels;
-    if (!map(field)) return labels;
+    if (!map(field)) return {};
+    // Sorted at once: one by one, a hostile text would take quadratic time.
+    Labels::sequence_type pairs;
+    pairs.reserve(field.value->members().size());
     for (const auto& member : field.value->members())
-        labels.emplace(member.key, text_or_empty(Field{.value = &member.value, .parent = &field, .name = member.key}));
+        pairs.emplace_back(member.key,
+                           text_or_empty(Field{.value = &member.value, .parent = &field, .name = member.key}));
+    Labels labels;
+    labels.adopt_sequence(std::move(pairs));
     return labels;
 }
 

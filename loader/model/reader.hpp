@@ -32,7 +32,7 @@ std::string shown(std::string_view text);
 
 class Reader {
 public:
-    Reader(Document& document, std::string_view text, const std::string& file, Decoded& decoded);
+    Reader(Document& document, std::string_view text, const FileName& file, Decoded& decoded);
 
     // From here on problems are those of this object. name is "Service ns/name", empty while it is not known.
     void begin(const Value& object);
@@ -83,7 +83,7 @@ private:
 
     Document& document_;
     LineFinder lines_;
-    const std::string& file_;
+    const FileName& file_;
     Decoded& decoded_;
     std::string object_;
     bool failed_ = false;

@@ -46,7 +46,6 @@ Endpoint endpoint_of(const Service& service, const Pod& pod, const Address& addr
     endpoint.serving = pod.ready;
     endpoint.terminating = pod.terminating;
     endpoint.node_name = pod.node_name;
-    if (pod.subdomain == service.name.name) endpoint.hostname = pod.hostname;
     return endpoint;
 }
 
@@ -62,18 +61,6 @@ bool selects(const Labels& selector, const Labels& labels) {
 std::string label_key(const std::string& name_space, const std::string& key, const std::string& value) {
     // A line feed is in no name, key or value.
     return name_space + '\n' + key + '\n' + value;
-}
-
-void SelectorIndex::add(const Service& service) {
-    if (service.selector.empty()) return;
-    const auto& [key, value] = *service.selector.begin();
-    services_[label_key(service.name.name_space, key, value)].insert(service.name);
-}
-
-void SelectorIndex::remove(const Service& service) {
-    if (service.selector.empty()) return;
-    const auto& [key, value] = *service.selector.begin();
-    erase_from(services_, label_key(service.name.name_space, key, value), service.name);
 }
 
 void PodIndex::add(const Pod& pod) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Services select a Pod, and which Pods a Service selects? Both without looking at all of either: 44,000
-// selectors times 250,000 Pods would take minutes.
+// Which Pods does a Service select? Without looking at all of them: 44,000 selectors times 250,000 Pods would take
+// minutes.
 #pragma once
 
 #include <string>
@@ -16,25 +16,6 @@ bool selects(const Labels& selector, const Labels& labels);
 
 // One pair of a label, in its namespace.
 std::string label_key(const std::string& name_space, const std::string& key, const std::string& value);
-
-// Services by the first pair of their selectors: a Pod that is selected has that pair among its labels.
-class SelectorIndex {
-public:
-    void add(const Service& service);
-    void remove(const Service& service);
-    // Names of the Services whose first pair is among the labels; the caller compares whole selectors.
-    template <class Visitor>
-    void candidates(const Pod& pod, Visitor visit) const {
-        for (const auto& [key, value] : pod.labels) {
-            auto found = services_.find(label_key(pod.name.name_space, key, value));
-            if (found == services_.end()) continue;
-            for (const auto& name : found->second) visit(name);
-        }
-    }
-
-private:
-    std::unordered_map<std::string, std::unordered_set<ObjectName>> services_;
-};
 
 // Pods by each of their labels; a Service looks among those of the rarest pair of its selector.
 class PodIndex {

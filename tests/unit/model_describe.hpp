@@ -20,9 +20,9 @@ inline std::string describe(const TargetPort& target) {
 }
 
 inline std::string describe(const Service& service) {
-    auto out = fmt::format("Service {} labels {} type {} headless {} other_proxy {} ips {} families",
-                           service.name.to_string(), service.labels, static_cast<int>(service.type), service.headless,
-                           service.other_proxy, texts(service.cluster_ips));
+    auto out =
+        fmt::format("Service {} type {} headless {} other_proxy {} ips {} families", service.name.to_string(),
+                    static_cast<int>(service.type), service.headless, service.other_proxy, texts(service.cluster_ips));
     for (auto family : service.ip_families) out += family == Family::ipv4 ? " 4" : " 6";
     out += fmt::format(" dual {} selector {} external {}", service.dual_stack, service.selector,
                        texts(service.external_ips));
@@ -42,9 +42,8 @@ inline std::string describe(const EndpointSlice& slice) {
     auto out = fmt::format("EndpointSlice {} of \"{}\" fqdn {} from_endpoints {} family {}", slice.name.to_string(),
                            slice.service, slice.fqdn, slice.from_endpoints, slice.family == Family::ipv4 ? 4 : 6);
     for (const auto& one : slice.endpoints)
-        out += fmt::format(" endpoint {} {} {} {} node \"{}\" host \"{}\" zones {} nodes {}", texts(one.addresses),
-                           one.ready, one.serving, one.terminating, one.node_name, one.hostname, one.for_zones,
-                           one.for_nodes);
+        out += fmt::format(" endpoint {} {} {} {} node \"{}\" zones {} nodes {}", texts(one.addresses), one.ready,
+                           one.serving, one.terminating, one.node_name, one.for_zones, one.for_nodes);
     for (const auto& port : slice.ports)
         out += fmt::format(" port \"{}\" {} {}", port.name, to_string(port.protocol), port.port.value_or(0));
     return out;
@@ -57,8 +56,8 @@ inline std::string describe(const std::vector<EndpointSlice>& slices) {
 }
 
 inline std::string describe(const Pod& pod) {
-    auto out = fmt::format("Pod {} labels {} node \"{}\" host \"{}\" subdomain \"{}\" ips {}", pod.name.to_string(),
-                           pod.labels, pod.node_name, pod.hostname, pod.subdomain, texts(pod.ips));
+    auto out = fmt::format("Pod {} labels {} node \"{}\" ips {}", pod.name.to_string(), pod.labels, pod.node_name,
+                           texts(pod.ips));
     for (const auto& port : pod.ports)
         out += fmt::format(" port \"{}\" {} {}", port.name, to_string(port.protocol), port.port);
     return out + fmt::format(" ready {} finished {} terminating {} host_network {}", pod.ready, pod.finished,

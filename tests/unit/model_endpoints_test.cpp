@@ -50,7 +50,6 @@ TEST(EndpointSlice, InFull) {
     ASSERT_THAT(web.endpoints, SizeIs(1));
     const auto& one = web.endpoints[0];
     EXPECT_THAT(texts(one.addresses), ElementsAre("10.0.0.1", "10.0.0.2"));
-    EXPECT_EQ(one.hostname, "web-0");
     EXPECT_EQ(one.node_name, "n1");
     EXPECT_THAT(one.for_zones, ElementsAre("a", "b"));
     EXPECT_THAT(one.for_nodes, ElementsAre("n1"));
@@ -199,7 +198,6 @@ TEST(Endpoints, NotReadyAddressesDoNotServe) {
     EXPECT_FALSE(one.ready);
     EXPECT_FALSE(one.serving);
     EXPECT_FALSE(one.terminating);
-    EXPECT_EQ(one.hostname, "web-0");
     EXPECT_EQ(one.node_name, "n1");
 }
 

@@ -35,8 +35,6 @@ TEST(Pod, InFull) {
     EXPECT_EQ(web.origin.line, 1);
     EXPECT_EQ(web.labels, (Labels{{"app", "web"}}));
     EXPECT_EQ(web.node_name, "n1");
-    EXPECT_EQ(web.hostname, "web-0");
-    EXPECT_EQ(web.subdomain, "web");
     EXPECT_TRUE(web.host_network);
     EXPECT_THAT(texts(web.ips), ElementsAre("10.0.0.1", "fd00::1"));
     EXPECT_TRUE(web.ready);

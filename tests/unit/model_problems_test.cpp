@@ -134,10 +134,16 @@ TEST(Problems, ShowValuesShortAndPrintable) {
 }
 
 TEST(Problems, AsOneLine) {
-    EXPECT_EQ((Problem{Severity::error, {"a.yaml", 3}, "Service ns/web", "spec: is missing"}.to_string()),
-              "a.yaml:3: Service ns/web: spec: is missing");
-    EXPECT_EQ((Problem{Severity::error, {"a.yaml", 0}, "", "cannot be read"}.to_string()), "a.yaml: cannot be read");
-    EXPECT_EQ((Problem{Severity::error, {}, "Service ns/web", "x"}.to_string()), "Service ns/web: x") << "from the API";
+    auto line = [](const Origin& origin, const std::string& object, const std::string& what) {
+        Problem problem;
+        problem.origin = origin;
+        problem.object = object;
+        problem.what = what;
+        return problem.to_string();
+    };
+    EXPECT_EQ(line({"a.yaml", 3}, "Service ns/web", "spec: is missing"), "a.yaml:3: Service ns/web: spec: is missing");
+    EXPECT_EQ(line({"a.yaml", 0}, "", "cannot be read"), "a.yaml: cannot be read");
+    EXPECT_EQ(line({}, "Service ns/web", "x"), "Service ns/web: x") << "from the API";
 }
 
 TEST(UnknownFields, AreWarnedAboutAndTheObjectIsUsed) {

@@ -71,7 +71,7 @@ TEST(YamlAnchors, ShareWhatTheyName) {
     service =
         only<Service>(from_yaml("apiVersion: v1\nkind: Service\nmetadata: {name: web, labels: &l {app: web}}\n"
                                 "spec:\n  selector: *l\n  ports: [{port: &number 80, targetPort: *number}]\n"));
-    EXPECT_EQ(service.selector, service.labels);
+    EXPECT_EQ(service.selector, (Labels{{"app", "web"}}));
     EXPECT_EQ(service.ports.at(0).target_port, TargetPort(std::uint16_t{80}));
 }
 
