@@ -3,9 +3,11 @@
 // itself.
 #pragma once
 
+#include <boost/container/small_vector.hpp>
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -33,48 +35,55 @@ struct FileReading {
 // object that comes into force without its file having changed is had by reading that file again.
 class ManifestStore {
 public:
-    using Reread = std::function<FileReading(const std::string& file)>;
+    using Reread = std::function<FileReading(const model::FileName& file)>;
+    using Readings = std::map<model::FileName, FileReading>;
 
     // Takes new readings by file name and answers what changed.
     //
     // Of two files that give the same object, the first in name order counts. A file that does not parse or cannot be
     // read, and an object that is refused, keep their last good content in force.
-    std::vector<model::Change> update(std::map<std::string, FileReading> readings, const Reread& reread);
+    std::vector<model::Change> update(Readings readings, const Reread& reread);
 
     std::vector<model::Problem> problems() const;  // in file order
     std::set<std::string> skipped() const;         // kinds that weir does not read
 
 private:
-    struct File {
-        std::set<const model::Identity*> objects;
+    // What few files have.
+    struct Remarks {
         std::vector<model::Problem> problems;
         std::vector<std::string> skipped;
         bool stale = false;  // what is in force is older than what the file says, or was not said at all
     };
+    struct File {
+        // Sorted. Most files of a large folder are a Service with its EndpointSlice.
+        boost::container::small_vector<const model::Identity*, 2> objects;
+        std::unique_ptr<Remarks> remarks;  // nullptr: none
+    };
     struct Given {
-        const std::string* file;
+        model::FileName file;
         std::uint64_t fingerprint;
         int line;
     };
     using Objects = std::unordered_map<model::Identity, std::vector<Given>>;
     struct Force {
-        const std::string* file;
+        model::FileName file;
         std::uint64_t fingerprint;
         bool operator==(const Force&) const = default;
     };
     // Identities that an update touches, with what was in force before.
     using Touched = std::map<const model::Identity*, std::optional<Force>>;
 
+    void set_remarks(const model::FileName& name, File& file, Remarks remarks);
     static const Given* in_force(const std::vector<Given>& given);
-    void take(const std::string& name, FileReading& reading, Touched& touched);
-    void withdraw(const std::string& file, const model::Identity& identity, Touched& touched);
-    void give(const std::string& file, const model::Identity& identity, std::uint64_t fingerprint, int line,
-              Touched& touched);
+    void take(const model::FileName& name, FileReading& reading, Touched& touched);
+    void withdraw(const model::FileName& file, const model::Identity& identity, Touched& touched);
+    const model::Identity* give(const model::Identity& identity, Given given, Touched& touched);
     void touch(const Objects::value_type& entry, Touched& touched);
-    std::vector<model::Change> changes(const Touched& touched, std::map<std::string, FileReading>& readings,
-                                       const Reread& reread);
+    std::vector<model::Change> changes(const Touched& touched, Readings& readings, const Reread& reread);
 
-    std::map<std::string, File> files_;
+    std::unordered_map<model::FileName, File, model::FileNameHash> files_;
+    std::set<model::FileName> files_with_problems_;
+    std::map<std::string, std::size_t> skipped_;  // how many files have objects of a kind that weir does not read
     Objects objects_;
     std::set<const model::Identity*> contested_;  // given by more than one file
 };

@@ -2,18 +2,20 @@
 // Objects from a file or a folder of Kubernetes manifests, read once or followed.
 #pragma once
 
-#include <array>
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <expected>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "loader/model/cluster.hpp"
+#include "loader/source/folder_watch.hpp"
 #include "loader/source/manifest_files.hpp"
 #include "loader/source/manifest_store.hpp"
 
@@ -28,42 +30,73 @@ struct ReadManifests {
 // The error says why the path cannot be read at all; files that cannot are among the problems.
 std::expected<ReadManifests, std::string> read_manifests(const std::string& path);
 
-// Follows the path by inotify, and looks by itself every few seconds: links that lead out of the folder and network
-// file systems announce nothing. Never throws.
+// Follows the path by inotify, at the cost of what has changed. Looks at everything by itself now and then: links that
+// lead out of the folder and network file systems announce nothing. Never throws.
 class ManifestSource {
 public:
     // problems: all that are in force.
     using Callback = std::function<void(std::vector<model::Change> changes, std::vector<model::Problem> problems)>;
+    using Duration = std::chrono::steady_clock::duration;
 
-    ManifestSource(boost::asio::io_context& io, std::string path, Callback callback);
+    // look_period: at least this long between two looks at everything; up to a minute where a look takes long.
+    ManifestSource(boost::asio::io_context& io, std::string path, Callback callback,
+                   Duration look_period = std::chrono::seconds(5));
 
     // Reads everything and calls back, also where there is nothing. The error says why it cannot begin.
     std::expected<void, std::string> start();
 
 private:
+    using Time = std::chrono::steady_clock::time_point;
+    using Readings = ManifestStore::Readings;
+    struct Known {
+        FileStamp stamp;            // of what was read last
+        std::uint64_t look_number;  // that saw it last
+    };
+
     std::expected<void, std::string> watch();
-    void wait_for_events();
-    void read_events();
-    void scan_later();
-    void look_later();
-    // everything: also files that only their stamps say have changed.
-    void scan(bool everything);
-    void report(std::map<std::string, FileReading> readings);
+    void on_events(const FolderEvents& events);
+    bool note(const std::string& name, bool whole);
+    void scan_later(Duration delay);
+    void look_later(Duration elapsed);
+    void begin_look();
+    void go_on_looking();
+    void settle_later();
+
+    void scan();
+    // The files that events have named.
+    void scan_named(Readings& readings);
+    // All of them, without a break. The error is of the path itself.
+    std::expected<void, std::string> look(Readings& readings);
+    void check_unseen(Readings& readings);
+    std::expected<void, std::string> check_path() const;
+    // whole: an event has said that nobody is writing it.
+    void check(const std::string& file, const std::optional<FoundFile>& found, bool whole, Readings& readings);
+    const model::FileName& note_found(const std::string& file, const FoundFile& found);
+    void read(const std::string& file, const FoundFile& found, Readings& readings);
+    void forget(const std::string& file, Readings& readings);
+    void report(Readings readings);
 
     std::string path_;
     Callback callback_;
-    boost::asio::posix::stream_descriptor inotify_;
+    Duration look_period_;
+    FolderWatch watch_;
     boost::asio::steady_timer scan_timer_;
     boost::asio::steady_timer look_timer_;
-    int watch_ = -1;
+    boost::asio::steady_timer settle_timer_;
     bool is_folder_ = false;
-    bool scan_pending_ = false;
+    bool look_pending_ = false;       // the next scan is a look at everything
+    std::optional<Time> scan_since_;  // when the first event came that the next scan is for
+    bool settle_pending_ = false;
     ManifestStore store_;
-    std::map<std::string, FileStamp> stamps_;  // of what was read last
-    std::set<std::string> named_;              // files that events name
-    std::string failure_;                      // of the path itself
+    std::unordered_map<model::FileName, Known, model::FileNameHash, std::equal_to<>> known_;
+    std::uint64_t look_number_ = 0;
+    std::optional<FolderListing> listing_;  // of a look that is under way
+    Duration look_elapsed_{};               // of its parts
+    std::set<std::string> links_;           // files that are symbolic links
+    std::map<std::string, bool> named_;     // files for the next scan, and whether they are whole
+    std::set<std::string> unsettled_;       // files that were being written, perhaps, when they were seen
+    std::string failure_;                   // of the path itself
     std::set<std::string> noted_kinds_;
-    std::array<char, 16384> events_{};
 };
 
 }  // namespace weir::source

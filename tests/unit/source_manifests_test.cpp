@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 
@@ -38,20 +39,25 @@ protected:
         fs::rename(root_ / "unfinished", folder_ / name);
     }
 
+    static constexpr auto by_events_alone = std::chrono::hours(1);
+    static constexpr auto by_looks_too = std::chrono::milliseconds(50);
+
     // Starts following; the first report has come when it returns.
-    void follow(const fs::path& path) {
-        source_ = std::make_unique<ManifestSource>(io_, path.string(), [this](auto changes, auto problems) {
+    void follow(const fs::path& path, std::chrono::steady_clock::duration look_period = by_events_alone) {
+        auto take = [this](auto changes, auto problems) {
             ++reports_;
             problems_ = std::move(problems);
             for (auto& change : changes) {
                 if (const auto* removed = std::get_if<model::Remove>(&change)) {
+                    ++removals_;
                     services_.erase(removed->name.name);
                 } else {
                     auto& object = std::get<model::Service>(std::get<model::Upsert>(change).object);
                     services_[object.name.name] = object.ports.at(0).port;
                 }
             }
-        });
+        };
+        source_ = std::make_unique<ManifestSource>(io_, path.string(), take, look_period);
         ASSERT_TRUE(source_->start());
         ASSERT_EQ(reports_, 1);
     }
@@ -76,6 +82,7 @@ protected:
     std::map<std::string, int> services_;
     std::vector<model::Problem> problems_;
     int reports_ = 0;
+    int removals_ = 0;
 };
 
 TEST_F(Manifests, AFolderIsReadByTheNamesOfItsFiles) {
@@ -158,6 +165,146 @@ TEST_F(Manifests, AConfigMapVolumeIsSwappedAsAWhole) {
     until([&] { return services_["a"] == 81; });
 }
 
+TEST_F(Manifests, AConfigMapVolumeGetsAndLosesFiles) {
+    auto version = [&](const std::string& name, const std::vector<std::string>& services) {
+        fs::create_directory(folder_ / name);
+        for (const auto& one : services) write(folder_ / name / (one + ".yaml"), service(one));
+        fs::create_symlink(name, folder_ / "..data_tmp");
+        fs::rename(folder_ / "..data_tmp", folder_ / "..data");
+    };
+    version("..1", {"a", "b"});
+    fs::create_symlink("..data/a.yaml", folder_ / "a.yaml");
+    fs::create_symlink("..data/b.yaml", folder_ / "b.yaml");
+    follow(folder_);
+    // As kubelet does it: new links after the swap, old ones last.
+    version("..2", {"a", "c"});
+    fs::create_symlink("..data/c.yaml", folder_ / "c.yaml");
+    fs::remove(folder_ / "b.yaml");
+    fs::remove_all(folder_ / "..1");
+    until([&] { return services_.contains("c") && !services_.contains("b"); });
+    EXPECT_THAT(services(), ElementsAre("a:80", "c:80"));
+    EXPECT_THAT(problems_, IsEmpty());
+}
+
+TEST_F(Manifests, AFolderBehindALinkIsSwappedByThatLink) {
+    fs::create_directory(folder_ / "one");
+    fs::create_directory(folder_ / "two");
+    write(folder_ / "one" / "a.yaml", service("a"));
+    write(folder_ / "two" / "a.yaml", service("a", 81));
+    fs::create_directory_symlink("one", folder_ / "current");
+    fs::create_symlink("current/a.yaml", folder_ / "a.yaml");
+    follow(folder_);
+    fs::create_directory_symlink("two", folder_ / "next");
+    fs::rename(folder_ / "next", folder_ / "current");
+    until([&] { return services_["a"] == 81; });
+}
+
+TEST_F(Manifests, AFolderTakesThePlaceOfAFile) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    fs::remove(folder_ / "a.yaml");
+    fs::create_directory(folder_ / "a.yaml");
+    until([&] { return services_.empty(); });
+    fs::remove(folder_ / "a.yaml");
+    replace("a.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+}
+
+TEST_F(Manifests, WhatComesAndGoesAtOnceIsNothing) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    write(folder_ / "b.yaml", service("b"));
+    fs::remove(folder_ / "b.yaml");
+    replace("a.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+    EXPECT_EQ(reports_, 2);
+    EXPECT_EQ(removals_, 0);
+    EXPECT_THAT(services(), ElementsAre("a:81"));
+}
+
+TEST_F(Manifests, AFileThatIsMovedAwayAndWrittenAnewIsNoRemoval) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    // Some editors save like this.
+    fs::rename(folder_ / "a.yaml", folder_ / "a.yaml~");
+    write(folder_ / "a.yaml", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+    EXPECT_EQ(removals_, 0);
+}
+
+TEST_F(Manifests, AFileUnderAnotherNameKeepsItsObjects) {
+    write(folder_ / "a.yaml", service("a"));
+    follow(folder_);
+    fs::rename(folder_ / "a.yaml", folder_ / "b.yaml");
+    write(folder_ / "c.yaml", service("c"));
+    until([&] { return services_.contains("c"); });
+    EXPECT_EQ(removals_, 0);
+    fs::remove(folder_ / "b.yaml");
+    until([&] { return !services_.contains("a"); });
+}
+
+TEST_F(Manifests, ALinkIsAWholeFile) {
+    write(root_ / "elsewhere", service("a"));
+    write(root_ / "further", service("b"));
+    // However lately they were written, as it seems.
+    for (const auto* name : {"elsewhere", "further"})
+        fs::last_write_time(root_ / name, fs::file_time_type::clock::now() + std::chrono::hours(1));
+    follow(folder_);
+    fs::create_symlink(root_ / "elsewhere", folder_ / "a.yaml");
+    fs::create_hard_link(root_ / "further", folder_ / "b.yaml");
+    until([&] { return services_.contains("a") && services_.contains("b"); });
+}
+
+TEST_F(Manifests, WhatLiesBehindALinkIsFoundByALook) {
+    write(root_ / "elsewhere", service("a"));
+    fs::create_symlink(root_ / "elsewhere", folder_ / "a.yaml");
+    follow(folder_, by_looks_too);
+    write(root_ / "elsewhere", service("a", 81));
+    until([&] { return services_["a"] == 81; });
+}
+
+TEST_F(Manifests, ALookAtManyFilesSeesThemAll) {
+    constexpr int many = 500;
+    auto put = [&](int port) {
+        for (int i = 0; i < many; ++i) {
+            write(root_ / "unfinished", service("s" + std::to_string(i), port));
+            fs::rename(root_ / "unfinished", root_ / ("s" + std::to_string(i)));
+        }
+    };
+    put(80);
+    for (int i = 0; i < many; ++i) {
+        auto name = "s" + std::to_string(i);
+        fs::create_symlink(root_ / name, folder_ / (name + ".yaml"));
+    }
+    follow(folder_, by_looks_too);
+    ASSERT_EQ(services_.size(), std::size_t{many});
+    put(81);
+    until([&] { return std::ranges::all_of(services_, [](const auto& one) { return one.second == 81; }); });
+    EXPECT_EQ(services_.size(), std::size_t{many});
+    EXPECT_EQ(removals_, 0);
+    EXPECT_THAT(problems_, IsEmpty());
+}
+
+TEST_F(Manifests, LostEventsAreMadeUpFor) {
+    std::size_t most = 0;
+    std::ifstream("/proc/sys/fs/inotify/max_queued_events") >> most;
+    if (most == 0 || most > 1'000'000) GTEST_SKIP() << "the queue of inotify is too long to fill: " << most;
+    for (const auto* name : {"gone", "in-place", "replaced"})
+        write(folder_ / (std::string(name) + ".yaml"), service(name));
+    follow(folder_);
+    // Two names in turn: the kernel merges an event with the same one before it.
+    auto busy = [&](const char* name) { return (folder_ / name).string(); };
+    write(busy("x"), "");
+    write(busy("y"), "");
+    for (std::size_t i = 0; i <= most; ++i) ASSERT_EQ(::chmod(busy(i % 2 ? "x" : "y").c_str(), 0600), 0);
+    write(folder_ / "new.yaml", service("new"));
+    write(folder_ / "in-place.yaml", service("in-place", 81));
+    replace("replaced.yaml", service("replaced", 81));
+    fs::remove(folder_ / "gone.yaml");
+    until([&] { return services_.contains("new") && services_["in-place"] == 81; });
+    EXPECT_THAT(services(), ElementsAre("in-place:81", "new:80", "replaced:81"));
+}
+
 TEST_F(Manifests, ASingleFileIsFollowedThroughReplacement) {
     write(folder_ / "only.yaml", service("a"));
     write(folder_ / "beside.yaml", service("beside"));
@@ -181,7 +328,7 @@ TEST_F(Manifests, AFileThatVanishesKeepsItsContentAndIsReported) {
 
 TEST_F(Manifests, AFolderThatVanishesKeepsItsContentAndIsFoundAgain) {
     write(folder_ / "a.yaml", service("a"));
-    follow(folder_);
+    follow(folder_, by_looks_too);
     fs::rename(folder_, root_ / "elsewhere");
     until([&] { return !problems_.empty(); });
     EXPECT_THAT(services(), ElementsAre("a:80"));

@@ -35,9 +35,10 @@ protected:
         FileReading failed{.state = FileReading::State::unreadable, .failure = "cannot be opened"};
         return update({{file, failed}});
     }
-    std::vector<std::string> update(std::map<std::string, FileReading> readings) {
+    std::vector<std::string> update(ManifestStore::Readings readings) {
         std::vector<std::string> out;
-        for (const auto& change : store_.update(std::move(readings), [&](const auto& file) { return read(file); })) {
+        for (const auto& change :
+             store_.update(std::move(readings), [&](const auto& file) { return read(file.c_str()); })) {
             if (const auto* removed = std::get_if<model::Remove>(&change)) {
                 out.push_back("-" + removed->name.name);
                 continue;
@@ -122,6 +123,14 @@ TEST_F(Store, AnObjectMayMoveFromFileToFileInOneStep) {
 TEST_F(Store, KindsThatAreNotReadAreNamedOnce) {
     write("a.yaml", "kind: Deployment\napiVersion: apps/v1\n---\nkind: Deployment\napiVersion: apps/v1\n");
     EXPECT_THAT(store_.skipped(), ElementsAre("Deployment"));
+}
+
+TEST_F(Store, KindsThatAreNotReadAreRememberedWhileTheFileIsBroken) {
+    write("a.yaml", "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" + service("x"));
+    EXPECT_THAT(write("a.yaml", "]] not yaml"), IsEmpty());
+    EXPECT_THAT(store_.skipped(), ElementsAre("Deployment")) << "of what is still in force";
+    EXPECT_THAT(write("a.yaml", service("x")), IsEmpty());
+    EXPECT_THAT(store_.skipped(), IsEmpty());
 }
 
 }  // namespace
