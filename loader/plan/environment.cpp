@@ -76,7 +76,7 @@ std::vector<Variable> service_environment(std::string_view name_space, const mod
     }
     Environment out;
     for (const auto& [name, plan] : chosen) {
-        const auto* service = cluster.service(plan->service);
+        auto service = cluster.service(plan->service);
         if (!service || service->ports.empty() || service->type == model::ServiceType::external_name) continue;
         // A Service that another proxy serves has its ClusterIP all the same.
         const auto& addresses = plan->state == ServiceState::planned ? plan->cluster_ips : service->cluster_ips;

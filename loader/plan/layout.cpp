@@ -22,11 +22,12 @@ abi::service_name service_name(const std::string& name) {
 }
 
 model::Problem no_room(const ServicePlan& plan, const std::string& map) {
-    return {
-        .severity = model::Severity::error,
-        .origin = plan.origin,
-        .object = "Service " + plan.service.to_string(),
-        .what = fmt::format("the map {} is full: the service stays as it was; make datapath.maps.{} larger", map, map)};
+    return {.severity = model::Severity::error,
+            .origin = plan.origin,
+            .object = "Service " + plan.service.to_string(),
+            .what = fmt::format(
+                "the map {} is full: the service stays as it was; make datapath.maps.{} larger and restart the agent",
+                map, map)};
 }
 
 bool same_range(const abi::slot_range& a, const abi::slot_range& b) {
@@ -273,23 +274,12 @@ void Layout::commit_sets(Draft& draft, MapChanges& changes) {
     for (std::size_t i = 0; i < draft.ranges.size(); ++i) {
         const auto& set = draft.plan->sets[i];
         auto ids = ids_of(set, draft.backends, draft.ids);
-        if (draft.fresh[i]) write_table(draft.ranges[i], set, ids, changes);
         record.sets.push_back({.range = draft.ranges[i], .backends = static_cast<std::uint32_t>(ids.size())});
         record.backends.insert(record.backends.end(), ids.begin(), ids.end());
+        if (draft.fresh[i]) changes.slots.push_back({.range = draft.ranges[i], .set = set, .ids = std::move(ids)});
     }
     record.sets.shrink_to_fit();
     record.backends.shrink_to_fit();
-}
-
-void Layout::write_table(const abi::slot_range& range, const BackendSet& set, const std::vector<std::uint32_t>& ids,
-                         MapChanges& changes) const {
-    auto table = id_table(set, ids);
-    for (std::uint32_t slot = 0; slot < range.length; slot += abi::SLOTS_PER_LINE) {
-        abi::slot_line line{};
-        auto count = std::min<std::uint32_t>(abi::SLOTS_PER_LINE, range.length - slot);
-        std::copy_n(table.begin() + slot, count, line.backend_id);
-        changes.slots.emplace_back((range.offset + slot) / abi::SLOTS_PER_LINE, line);
-    }
 }
 
 void Layout::commit_source_ranges(const Draft& draft, MapChanges& changes) {

@@ -20,6 +20,7 @@
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 #include "loader/plan/slots.hpp"
+#include "loader/plan/table.hpp"
 #include "maps/abi.h"
 
 namespace weir::plan {
@@ -39,7 +40,7 @@ struct Capacity {
 struct MapChanges {
     std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
     std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
-    std::vector<std::pair<std::uint32_t, abi::slot_line>> slots;  // key: line index, ascending within a range
+    std::vector<SlotTable> slots;
     std::vector<abi::source_range_key> source_ranges_on;
     std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends_on;
     VipTable::On vips_on;
@@ -144,8 +145,6 @@ private:
     void commit_sets(Draft& draft, MapChanges& changes);
     void commit_source_ranges(const Draft& draft, MapChanges& changes);
     void commit_frontends(const Draft& draft, MapChanges& changes);
-    void write_table(const abi::slot_range& range, const BackendSet& set, const std::vector<std::uint32_t>& ids,
-                     MapChanges& changes) const;
     void remove(const PortRecord& record, MapChanges& changes);
     void remove_backend(std::uint32_t id, MapChanges& changes);
     void remove_frontend(const abi::frontend_key& key, MapChanges& changes);

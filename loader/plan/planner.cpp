@@ -23,6 +23,14 @@ ServiceState state_of(const Service& service) {
     return ServiceState::planned;
 }
 
+// Of "namespace/name:port".
+ObjectName service_of(std::string_view service_port) {
+    auto name = service_port.substr(0, service_port.find(':'));
+    auto slash = name.find('/');
+    if (slash == std::string_view::npos) return {.name_space = "", .name = std::string(name)};
+    return {.name_space = std::string(name.substr(0, slash)), .name = std::string(name.substr(slash + 1))};
+}
+
 }  // namespace
 
 Planner::Planner(NodeContext node) : node_(std::move(node)) {}
@@ -32,18 +40,38 @@ void Planner::set_node(NodeContext node) {
 }
 
 void Planner::adopt(const std::vector<Held>& held) {
-    for (const auto& entry : held)
-        adopted_[entry.service_port.substr(0, entry.service_port.find(':'))].push_back(entry);
+    for (const auto& entry : held) adopted_[service_of(entry.service_port)].push_back(entry);
+}
+
+void Planner::keep_adopted(bool keep) {
+    if (keep == keep_adopted_) return;
+    keep_adopted_ = keep;
+    if (!keep) return;
+    for (const auto& [name, entries] : adopted_) {
+        for (const auto& held : entries) {
+            if (held.kind == abi::FRONTEND_CLUSTER_IP) awaited_.try_emplace(ClaimKey::cluster_ip(held.address), name);
+            if (held.kind == abi::FRONTEND_NODE_PORT)
+                awaited_.try_emplace(ClaimKey::node_port(held.port, held.protocol), name);
+        }
+    }
 }
 
 // Reservations come first, since allocations must keep clear of them; frontends follow from both. In each step
 // everything is released before anything is taken, so that Services can trade addresses within one change.
 std::vector<ServicePlan> Planner::plan(const model::Cluster& cluster, const std::vector<ObjectName>& dirty) {
+    // First, and together: what is kept must not lie between what goes with the work.
+    for (const auto& name : dirty) records_.try_emplace(name);
     Work work;
     for (const auto& name : dirty) add_work(cluster, name, work);
+    // What is kept no longer is free; and who comes back may leave what was kept for it.
+    bool freed = keep_adopted_ ? std::ranges::any_of(dirty, [&](const auto& name) { return adopted_.contains(name); })
+                               : !awaited_.empty();
+    if (!keep_adopted_) awaited_.clear();
+    if (freed)
+        for (const auto& name : starved_) add_work(cluster, name, work);
     release_reservations(cluster, work);
     reserve(cluster, work);
-    allocate(work);
+    allocate(cluster, work);
     place(cluster, work);
 
     std::vector<ServicePlan> plans;
@@ -51,19 +79,21 @@ std::vector<ServicePlan> Planner::plan(const model::Cluster& cluster, const std:
     for (const auto& [name, item] : work) plans.push_back(build(cluster, name, item));
     for (const auto& [name, item] : work) {
         // Nobody can wait for or hold anything in the name of a Service that is gone: place() released the last of it.
-        if (!cluster.service(name)) records_.erase(name);
+        if (!item.service && !cluster.has_service(name)) records_.erase(name);
     }
-    adopted_.clear();
+    if (!keep_adopted_) adopted_.clear();
     return plans;
 }
 
 void Planner::add_work(const model::Cluster& cluster, const ObjectName& name, Work& work) {
-    auto [entry, added] = work.try_emplace(name);
-    if (!added) return;
+    // Most come in name order.
+    auto before = work.size();
+    auto entry = work.try_emplace(work.end(), name);
+    if (work.size() == before) return;
     auto record = records_.try_emplace(name).first;
-    const Service* service = cluster.service(name);
-    if (service && state_of(*service) != ServiceState::planned) service = nullptr;
-    entry->second = {.owner = &record->first, .record = &record->second, .service = service};
+    auto service = cluster.service(name);
+    if (service && state_of(*service) != ServiceState::planned) service.reset();
+    entry->second = {.owner = &record->first, .record = &record->second, .service = std::move(service)};
 }
 
 std::vector<Place> Planner::places(const Item& item, const ServicePort& port) const {
@@ -115,14 +145,16 @@ void Planner::place(const model::Cluster& cluster, Work& work) {
 ServicePlan Planner::build(const model::Cluster& cluster, const ObjectName& name, const Item& item) const {
     ServicePlan plan;
     plan.service = name;
-    if (auto service = cluster.service(name)) {
-        plan.state = state_of(*service);
-        plan.origin = service->origin;
-        if (plan.state != ServiceState::planned) plan.cluster_ips = service->cluster_ips;
+    if (!item.service) {
+        if (auto service = cluster.service(name)) {
+            plan.state = state_of(*service);
+            plan.origin = std::move(service->origin);
+            plan.cluster_ips = std::move(service->cluster_ips);
+        }
+        return plan;
     }
-    if (!item.service) return plan;
-
     const auto& service = *item.service;
+    plan.origin = service.origin;
     ProblemList problems(service);
     problems.add_unserved_parts(node_);
     for (const auto& key : item.record->reserved) {

@@ -31,8 +31,13 @@ public:
         abi::frontend_kind kind;
         model::Address address;
         std::uint16_t port;
+        model::Protocol protocol = model::Protocol::tcp;
     };
     void adopt(const std::vector<Held>& held);
+
+    // Whether what was adopted is kept for Services that are not there (yet): no other is given their ClusterIPs and
+    // NodePorts. Without it, what was adopted is forgotten by the next plan().
+    void keep_adopted(bool keep);
 
     // Node addresses, zone or settings changed: the caller plans everything again.
     void set_node(NodeContext node);
@@ -56,18 +61,18 @@ private:
         ClaimSet placed;                          // frontends
     };
     using Records = std::unordered_map<model::ObjectName, Record>;
-    // What a call of plan() deals with, in name order. service is null for a Service that is gone or gets no frontends.
+    // What a call of plan() deals with, in name order. No service: it is gone, or gets no frontends.
     struct Item {
         const model::ObjectName* owner;  // the key of the record
         Record* record;
-        const model::Service* service;
+        std::optional<model::Service> service;
     };
     using Work = std::map<model::ObjectName, Item>;
 
     void add_work(const model::Cluster& cluster, const model::ObjectName& name, Work& work);
     void release_reservations(const model::Cluster& cluster, Work& work);
     void reserve(const model::Cluster& cluster, Work& work);
-    void allocate(Work& work);
+    void allocate(const model::Cluster& cluster, Work& work);
     void place(const model::Cluster& cluster, Work& work);
     ServicePlan build(const model::Cluster& cluster, const model::ObjectName& name, const Item& item) const;
     ServicePortPlan build_port(const Item& item, const model::ServicePort& port,
@@ -82,6 +87,7 @@ private:
     bool keeps(const model::Service& service, const AllocatedPort& allocated) const;
     // One pass over the Services that lack something. A range that was found full needs no second search in a pass.
     struct Pass {
+        const model::Cluster& cluster;
         bool adopted_only;
         std::set<model::Family> full_cidrs;
         std::set<model::Protocol> full_ports;
@@ -89,7 +95,7 @@ private:
     void allocate_cluster_ips(const Item& item, Pass& pass);
     void allocate_node_ports(const Item& item, Pass& pass);
     std::span<const Held> adopted_by(const Item& item) const;
-    bool is_free(const Item& item, const model::Address& address) const;
+    bool is_free(const Item& item, const model::Address& address, const Pass& pass) const;
     bool is_starved(const Item& item) const;
 
     // What the Service has now, given by itself or allocated.
@@ -99,13 +105,17 @@ private:
     void add_starvation(const Item& item, ProblemList& problems) const;
 
     bool was_held(const Item& item, const ClaimKey& key) const;
+    bool is_taken(const ClaimKey& key, const model::Cluster& cluster) const;
 
     NodeContext node_;
     Records records_;
     Claims claims_;
     std::set<model::ObjectName> starved_;  // found nothing left to allocate: tried again when something is released
-    // What the maps held when the agent started, by "namespace/name"; dropped after the first plan().
-    std::unordered_map<std::string, std::vector<Held>> adopted_;
+    // What the maps held when the agent started, by Service; dropped by the first plan() that need not keep it.
+    std::unordered_map<model::ObjectName, std::vector<Held>> adopted_;
+    // While that is kept: whose ClusterIPs and NodePorts they are.
+    std::unordered_map<ClaimKey, model::ObjectName, ClaimKeyHash> awaited_;
+    bool keep_adopted_ = false;
 };
 
 }  // namespace weir::plan

@@ -75,6 +75,7 @@ void Planner::release_reservations(const model::Cluster& cluster, Work& work) {
     auto withdraw = [&](const ClaimKey& key, const Item& item) {
         released = true;
         if (claims_.withdraw(key, item.owner)) freed.push_back(key);
+        if (keep_adopted_ && !cluster.has_service(*item.owner)) awaited_.try_emplace(key, *item.owner);
     };
     // With a ClusterIP go its frontends: the address is free for allocation only without them.
     auto withdraw_places = [&](const ClaimKey& key, const Item& item) {
@@ -147,26 +148,33 @@ void Planner::reserve(const model::Cluster& cluster, Work& work) {
     for (const auto& name : evicted) add_work(cluster, name, work);
 }
 
-// adopted_ does not tell protocols apart: TCP and UDP on one NodePort are rarely two Services.
 bool Planner::was_held(const Item& item, const ClaimKey& key) const {
     if (adopted_.empty()) return false;
     bool node_port = key.address == Address() && key.port != 0;
     return std::ranges::any_of(adopted_by(item), [&](const Held& held) {
-        if (node_port) return held.kind == abi::FRONTEND_NODE_PORT && held.port == key.port;
-        return held.address == key.address && (key.port == 0 || held.port == key.port);
+        bool same_port = held.port == key.port && static_cast<std::uint8_t>(held.protocol) == key.protocol;
+        if (node_port) return held.kind == abi::FRONTEND_NODE_PORT && same_port;
+        return held.address == key.address && (key.port == 0 || same_port);
     });
 }
 
 std::span<const Planner::Held> Planner::adopted_by(const Item& item) const {
-    auto found = adopted_.find(item.owner->to_string());
+    auto found = adopted_.find(*item.owner);
     if (found == adopted_.end()) return {};
     return found->second;
 }
 
-void Planner::allocate(Work& work) {
+// By a Service, or kept for one that is not there.
+bool Planner::is_taken(const ClaimKey& key, const model::Cluster& cluster) const {
+    if (claims_.holder(key)) return true;
+    auto found = awaited_.find(key);
+    return found != awaited_.end() && !cluster.has_service(found->second);
+}
+
+void Planner::allocate(const model::Cluster& cluster, Work& work) {
     for (bool adopted_only : {true, false}) {
         if (adopted_only && adopted_.empty()) continue;
-        Pass pass{.adopted_only = adopted_only, .full_cidrs = {}, .full_ports = {}};
+        Pass pass{.cluster = cluster, .adopted_only = adopted_only, .full_cidrs = {}, .full_ports = {}};
         for (auto& [name, item] : work) {
             if (!item.service) continue;
             allocate_cluster_ips(item, pass);
@@ -182,8 +190,8 @@ void Planner::allocate(Work& work) {
 }
 
 // An external IP inside the service CIDR is rare but allowed: keep clear of it.
-bool Planner::is_free(const Item& item, const Address& address) const {
-    return !claims_.holder(ClaimKey::cluster_ip(address)) &&
+bool Planner::is_free(const Item& item, const Address& address, const Pass& pass) const {
+    return !is_taken(ClaimKey::cluster_ip(address), pass.cluster) &&
            std::ranges::none_of(item.service->ports, [&](const auto& port) {
                return claims_.holder(ClaimKey::frontend(address, port.port, port.protocol));
            });
@@ -191,7 +199,7 @@ bool Planner::is_free(const Item& item, const Address& address) const {
 
 void Planner::allocate_cluster_ips(const Item& item, Pass& pass) {
     auto& given = item.record->cluster_ips;
-    auto free = [&](const Address& candidate) { return is_free(item, candidate); };
+    auto free = [&](const Address& candidate) { return is_free(item, candidate, pass); };
     for (auto family : families_of(*item.service, node_)) {
         auto cidr = find_cidr(node_, family);
         if (!cidr || gives_cluster_ip(*item.service, family) || has_family(given, family)) continue;
@@ -216,13 +224,16 @@ void Planner::allocate_node_ports(const Item& item, Pass& pass) {
     auto& given = item.record->node_ports;
     for (const auto& port : item.service->ports) {
         if (!wants_allocation(*item.service, port) || node_port(item, port) != 0) continue;
-        auto free = [&](std::uint16_t number) { return !claims_.holder(ClaimKey::node_port(number, port.protocol)); };
+        auto free = [&](std::uint16_t number) {
+            return !is_taken(ClaimKey::node_port(number, port.protocol), pass.cluster);
+        };
         auto name = item.owner->to_string() + ":" + port.name;
         std::optional<std::uint16_t> number;
         if (pass.adopted_only) {
             for (const auto& held : adopted_by(item)) {
-                if (!number && held.kind == abi::FRONTEND_NODE_PORT && held.service_port == name && free(held.port) &&
-                    held.port >= node_.node_port_min && held.port <= node_.node_port_max)
+                if (!number && held.kind == abi::FRONTEND_NODE_PORT && held.service_port == name &&
+                    held.protocol == port.protocol && free(held.port) && held.port >= node_.node_port_min &&
+                    held.port <= node_.node_port_max)
                     number = held.port;
             }
         } else if (!pass.full_ports.contains(port.protocol)) {

@@ -23,52 +23,52 @@ abi::address abi_address(const model::Address& address) {
 
 void VipTable::count(const abi::frontend_key& key, const abi::frontend& value, int by) {
     auto address = address_of(key.address);
-    auto& counts = counts_[address];
-    counts.frontends += by;
-    if (value.flags & abi::FRONTEND_OF_NODE) counts.of_node += by;
-    if (value.external_action != abi::SCOPE_CLOSED) counts.open += by;
+    auto& vip = vips_[address];
+    vip.frontends += by;
+    if (value.flags & abi::FRONTEND_OF_NODE) vip.of_node += by;
+    if (value.external_action != abi::SCOPE_CLOSED) vip.open += by;
     touched_.insert(address);
 }
 
 void VipTable::add_foreign(const model::Address& address) {
-    ++counts_[address].frontends;
-    ++counts_[address].of_node;
+    ++vips_[address].frontends;
+    ++vips_[address].of_node;
     touched_.insert(address);
 }
 
 void VipTable::remove_foreign(const model::Address& address) {
-    --counts_[address].frontends;
-    --counts_[address].of_node;
+    --vips_[address].frontends;
+    --vips_[address].of_node;
     touched_.insert(address);
 }
 
 void VipTable::adopt(const On& vips) {
-    for (const auto& [address, vip] : vips) written_[address_of(address)] = vip.flags;
+    for (const auto& [address, vip] : vips) vips_[address_of(address)].written = vip.flags;
 }
 
 void VipTable::finish_adoption() {
-    for (const auto& [address, flags] : written_) touched_.insert(address);
+    for (const auto& [address, vip] : vips_)
+        if (vip.written) touched_.insert(address);
 }
 
 void VipTable::flush(On& on, Off& off) {
     for (const auto& address : touched_) {
-        auto counts = counts_.find(address);
-        auto written = written_.find(address);
-        if (counts != counts_.end() && counts->second.frontends > 0) {
+        auto found = vips_.find(address);
+        auto& vip = found->second;
+        if (vip.frontends > 0) {
             std::uint32_t flags = 0;
-            if (counts->second.of_node > 0)
+            if (vip.of_node > 0)
                 flags = abi::VIP_OF_NODE;
-            else if (counts->second.open == 0)
+            else if (vip.open == 0)
                 flags = abi::VIP_CLOSED_OUTSIDE;
-            if (written != written_.end() && written->second == flags) continue;
-            written_[address] = flags;
+            if (vip.written == flags) continue;
+            vip.written = flags;
             off_.take_back(off, abi_address(address));
             on.emplace_back(abi_address(address), abi::vip{.flags = flags});
         } else {
-            if (counts != counts_.end()) counts_.erase(counts);
-            if (written == written_.end()) continue;
-            written_.erase(written);
-            off_.add(off, abi_address(address));
+            bool was_written = vip.written.has_value();
+            vips_.erase(found);
+            if (was_written) off_.add(off, abi_address(address));
         }
     }
     touched_.clear();

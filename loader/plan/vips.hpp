@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <cstring>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 #include <utility>
@@ -49,15 +50,15 @@ public:
     void flush(On& on, Off& off);
 
 private:
-    struct Counts {
+    struct Vip {
         int frontends = 0;
-        int of_node = 0;  // of these: at an address of the node
-        int open = 0;     // of these: offered to uplinks
+        int of_node = 0;                       // of these: at an address of the node
+        int open = 0;                          // of these: offered to uplinks
+        std::optional<std::uint32_t> written;  // flags in the map
     };
     void count(const abi::frontend_key& key, const abi::frontend& value, int by);
 
-    std::unordered_map<model::Address, Counts, AddressHash> counts_;
-    std::unordered_map<model::Address, std::uint32_t, AddressHash> written_;  // flags
+    std::unordered_map<model::Address, Vip, AddressHash> vips_;
     std::unordered_set<model::Address, AddressHash> touched_;
     OffList<abi::address, AbiAddressHash, AbiAddressEqual> off_;
 };

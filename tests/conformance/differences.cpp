@@ -14,15 +14,14 @@ bool contains(const std::vector<T>& values, const T& value) {
 }
 
 bool is_cluster_ip(const Situation& s) {
-    return std::ranges::any_of(s.cluster.services(), [&](const auto& entry) {
-        const auto& service = entry.second;
+    return std::ranges::any_of(s.cluster.services(), [&](const auto& service) {
         return !service.headless && !service.other_proxy && contains(service.cluster_ips, s.flow.tuple.destination);
     });
 }
 
 bool is_on_node(const Situation& s, const model::Address& address) {
     if (contains(s.of.node.addresses, address)) return true;
-    for (const auto& [name, service] : s.cluster.services()) {
+    for (const auto& service : s.cluster.services()) {
         for (const auto& slice : s.cluster.slices_of(service)) {
             for (const auto& endpoint : slice.endpoints) {
                 if (endpoint.node_name == s.of.node.name && contains(endpoint.addresses, address)) return true;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "loader/plan/hash.hpp"
 #include "tests/unit/plan_fixture.hpp"
 
 namespace weir::plan {
@@ -21,6 +22,25 @@ std::vector<std::uint32_t> shares(const std::vector<std::uint32_t>& table, std::
     std::vector<std::uint32_t> count(backends, 0);
     for (auto backend : table) ++count.at(backend);
     return count;
+}
+
+// As in the paper, one step after the other.
+std::vector<std::uint32_t> plain_table(const BackendSet& backends) {
+    const std::uint32_t size = maglev_size(backends.size());
+    std::vector<std::uint64_t> next, skip;
+    for (const auto& backend : backends) {
+        auto hash = [&](std::uint64_t seed) { return combine(hash_bytes(backend.address.bytes, seed), backend.port); };
+        next.push_back(hash(1) % size);
+        skip.push_back(hash(2) % (size - 1) + 1);
+    }
+    constexpr std::uint32_t nobody = ~0u;
+    std::vector<std::uint32_t> table(size, nobody);
+    for (std::uint32_t turn = 0; turn < size; ++turn) {
+        auto backend = turn % backends.size();
+        while (table[next[backend]] != nobody) next[backend] = (next[backend] + skip[backend]) % size;
+        table[next[backend]] = static_cast<std::uint32_t>(backend);
+    }
+    return table;
 }
 
 TEST(MaglevSize, IsAPrimeThatStepsWithPowersOfTwo) {
@@ -88,6 +108,11 @@ TEST(Maglev, IsTheSameOnEveryMachine) {
     for (std::size_t slot = 0; slot < 32; ++slot) head += std::to_string(table[slot]);
     EXPECT_EQ(head, "22110212012021021102202122110210");
     EXPECT_EQ(table, maglev_table(test::backends({"10.0.0.1", "10.0.0.2", "10.0.0.3"})));
+}
+
+TEST(Maglev, IsWhatThePlainAlgorithmGives) {
+    for (std::uint32_t backends : {2u, 7u, 16u, 31u, 50u, 64u, 100u, 1000u, 1310u, 20000u, 140000u})
+        EXPECT_TRUE(maglev_table(many(backends)) == plain_table(many(backends))) << backends << " backends";
 }
 
 TEST(Maglev, PortsAndFamiliesMatter) {

@@ -76,9 +76,12 @@ public:
         }
         for (const auto& [id, name] : changes.services_on) services_[id] = name;
         auto read = lines_in_use();
-        for (const auto& [line, value] : changes.slots) {
-            ASSERT_FALSE(read.contains(line)) << "line " << line << " is rewritten while a frontend points at it";
-            slots_.at(line) = value;
+        for (const auto& table : changes.slots) {
+            const auto first = table.range.offset / abi::SLOTS_PER_LINE, count = lines_of(table.range.length);
+            for (auto line = first; line < first + count; ++line)
+                ASSERT_FALSE(read.contains(line)) << "line " << line << " is rewritten while a frontend points at it";
+            ASSERT_LE(first + count, slots_.size());
+            write_lines(table, std::span(slots_).subspan(first, count));
         }
         check();
         for (const auto& key : changes.source_ranges_on) source_ranges_.insert(key);
