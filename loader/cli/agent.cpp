@@ -2,10 +2,13 @@
 #include "loader/cli/agent.hpp"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <chrono>
+#include <utility>
 
 #include "loader/cli/listing.hpp"
 #include "loader/datapath/cgroup.hpp"
@@ -17,11 +20,16 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// Flows of removed UDP backends are swept at once; everything else can wait this long.
-constexpr auto sweep_period = 5s;
 constexpr auto retry_delay = 1s;
 // The state file is for people: a burst of changes is one write.
 constexpr auto publish_delay = 50ms;
+// From so many Services at once on, the memory that reading and planning them took is given back to the kernel: the
+// allocator would keep several times what the agent needs.
+constexpr std::size_t many_services = 1000;
+
+datapath::SnatRange snat_range(const Config& config) {
+    return {config.datapath.snat_port_min, config.datapath.snat_port_max};
+}
 
 bool has_backends(const plan::ServicePlan& plan) {
     return std::ranges::any_of(plan.ports, [](const auto& port) { return !port.sets.empty(); });
@@ -42,7 +50,7 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
       writer_(programs),
       attacher_(config.datapath, programs),
       sweeper_(
-          io, programs, [this](const auto& result) { on_sweep(result); },
+          io, programs, snat_range(config), [this](const auto& result) { on_sweep(result); },
           [this](const auto& aborted) { on_sockets(aborted); }),
       links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
       source_(io, config.manifests,
@@ -59,6 +67,7 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
                   note_problem("health", health_.problems());
                   publish_later();
               }),
+      snat_watch_(snat_range(config), snat_drops(), [this](const auto& endpoints) { return owners_of(endpoints); }),
       retry_timer_(io),
       sweep_timer_(io),
       publish_timer_(io) {}
@@ -105,12 +114,13 @@ void Agent::on_routes() {
 
 void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems) {
     health_.queued();
-    for (auto& change : changes) cluster_.apply(std::move(change));
+    for (auto& change : std::exchange(changes, {})) cluster_.apply(std::move(change));
     bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
     // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken
     // away.
     bool was_held = held_;
     held_ = adoption_open_ && unclean;
+    planner_.keep_adopted(held_);
     note_problem("source", problems);
     source_problems_ = std::move(problems);
     if (held_ && !was_held)
@@ -122,22 +132,6 @@ void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Pro
     update_node();
     program();
     publish_later();
-}
-
-void Agent::on_sweep(const std::expected<abi::sweep_result, std::string>& result) {
-    if (!result)
-        spdlog::error("{}", result.error());
-    else if (unwritten_.empty())
-        layout_.grace_period_passed();
-    // Services that found no room may find it now.
-    if (!layout_.waiting().empty()) program();
-}
-
-void Agent::on_sockets(const std::expected<std::size_t, std::string>& aborted) {
-    if (aborted && *aborted > 0)
-        spdlog::info("aborted {} UDP sockets of processes on the node: their backend is gone", *aborted);
-    if (aborted || !logged_.insert("sockets " + aborted.error()).second) return;
-    spdlog::warn("{}: UDP sockets on the node stay connected to removed backends", aborted.error());
 }
 
 void Agent::update_node() {
@@ -179,16 +173,21 @@ void Agent::program() {
             not_planned_[service_plan.service] = service_plan.state;
         health_.update(service_plan);
         auto problems = service_plan.problems;
+        auto removals = changes.backends_off.size();
         for (auto& problem : layout_.update(service_plan, changes)) problems.push_back(std::move(problem));
+        note_datagrams(service_plan, changes.backends_off.size() > removals);
         note_problem("Service " + service_plan.service.to_string(), std::move(problems));
-        if (!cluster_.service(service_plan.service)) not_planned_.erase(service_plan.service);
+        if (!cluster_.has_service(service_plan.service)) not_planned_.erase(service_plan.service);
     }
     apply(std::move(changes));
     if (adoption_open_ && !held_) {
+        datagrams_left_ = true;  // perhaps: nothing is known about what no Service claims
         apply(layout_.finish_adoption());
         adoption_open_ = false;
     }
     ++programmed_;
+    // What reading and planning that much took is not needed again, once whoever brought the changes has let go of it.
+    if (dirty.size() >= many_services) boost::asio::post(io_, [] { ::malloc_trim(0); });
     if (unwritten_.empty()) health_.written();
     health_.sync();
     if (!ready_ && unwritten_.empty()) {
@@ -223,22 +222,13 @@ void Agent::apply(plan::MapChanges changes) {
         publish_later();
     }
     if (!failure.empty()) retry_later();
-    if (removed) sweeper_.request_after_removal();
+    if (removed) sweep_after_removal();
 }
 
 void Agent::retry_later() {
     retry_timer_.expires_after(retry_delay);
     retry_timer_.async_wait([this](auto error) {
         if (!error) program();
-    });
-}
-
-void Agent::sweep_later() {
-    sweep_timer_.expires_after(sweep_period);
-    sweep_timer_.async_wait([this](auto error) {
-        if (error) return;
-        sweeper_.request();
-        sweep_later();
     });
 }
 

@@ -5,6 +5,7 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <map>
 #include <memory>
 #include <set>
@@ -13,6 +14,7 @@
 
 #include "loader/cli/agent_health.hpp"
 #include "loader/cli/config.hpp"
+#include "loader/cli/snat_watch.hpp"
 #include "loader/cli/state_file.hpp"
 #include "loader/datapath/attach.hpp"
 #include "loader/datapath/links.hpp"
@@ -38,7 +40,10 @@ private:
     void on_links(const std::vector<datapath::Link>& links, const std::vector<unsigned>& default_routes);
     void on_routes();
     void on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems);
-    void on_sweep(const std::expected<abi::sweep_result, std::string>& result);
+    void on_sweep(const std::expected<datapath::Sweep, std::string>& result);
+    void look_at_snat_ports(const std::vector<datapath::SnatUse>& uses);
+    std::uint64_t snat_drops() const;
+    SnatWatch::Owners owners_of(const std::set<datapath::SnatEndpoint>& endpoints);
 
     void attach_links();
     void attach_sockets();
@@ -47,7 +52,10 @@ private:
     void program();
     void apply(plan::MapChanges changes);
     void retry_later();
+    void sweep_after(std::chrono::steady_clock::duration delay);
     void sweep_later();
+    void sweep_after_removal();
+    void note_datagrams(const plan::ServicePlan& plan, bool removal);
     void note_problem(const std::string& key, std::vector<model::Problem> problems);
     void publish_later();
     boost::json::object state() const;
@@ -79,9 +87,12 @@ private:
     std::string write_failure_;
     std::vector<model::Problem> source_problems_;
     std::map<model::ObjectName, plan::ServiceState> not_planned_;
+    std::set<model::ObjectName> datagram_services_;  // with ports of UDP or SCTP
+    bool datagrams_left_ = false;  // backends of theirs are among those that go, or are gone since the last sweep
     std::map<std::string, std::vector<model::Problem>> plan_problems_;  // by Service, and of "health"
     std::set<std::string> logged_;
     AgentHealth health_;
+    SnatWatch snat_watch_;
     bool links_known_ = false;
     bool source_known_ = false;
     // Adopted maps, and a source that does not read cleanly: nothing is taken away that these files may have held.

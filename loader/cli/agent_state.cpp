@@ -20,10 +20,12 @@ boost::json::object Agent::state() const {
     for (const auto& problem : source_problems_) add(problem);
     for (const auto& [service, list] : plan_problems_)
         for (const auto& problem : list) add(problem);
+    for (const auto& problem : snat_watch_.problems()) add(problem);
     for (const auto& [ifindex, failure] : attach_failures_)
         problems.push_back({{"severity", "error"}, {"message", failure}});
     for (const auto& refused : datapath::refused_uplinks(links_, default_routes_, config_.interfaces))
         problems.push_back({{"severity", "warning"}, {"message", refused.name + " is left out: " + refused.reason}});
+    for (const auto& size : programs_.unapplied()) problems.push_back({{"severity", "warning"}, {"message", size}});
     if (!socket_problem_.empty()) problems.push_back({{"severity", "warning"}, {"message", socket_problem_}});
     for (const auto& name : datapath::missing_uplinks(links_, config_.interfaces))
         problems.push_back(

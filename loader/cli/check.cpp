@@ -245,22 +245,40 @@ std::string check_table(const std::vector<Finding>& findings) {
     return table.to_string();
 }
 
-boost::json::object check_json(const std::vector<Finding>& findings) {
+std::string map_table(const std::vector<datapath::MapSize>& maps) {
+    Table table({"MAP", "SIZE", "MEMORY WHEN FULL", "SET BY"});
+    std::uint64_t all = 0;
+    for (const auto& map : maps) {
+        table.add({std::string(map.name), std::to_string(map.entries), mebibytes(map.memory), std::string(map.key)});
+        all += map.memory;
+    }
+    table.add({"all maps", "", mebibytes(all), ""});
+    return table.to_string();
+}
+
+boost::json::object check_json(const std::vector<Finding>& findings, const std::vector<datapath::MapSize>& maps) {
     boost::json::array list;
     for (const auto& finding : findings)
         list.push_back({{"name", finding.name},
                         {"state", state_name(finding.state)},
                         {"detail", finding.detail},
                         {"remedy", finding.remedy}});
-    return {{"canRun", can_run(findings)}, {"findings", list}};
+    boost::json::object sizes;
+    std::uint64_t all = 0;
+    for (const auto& map : maps) {
+        sizes[map.name] = {{"size", map.entries}, {"memory", map.memory}, {"key", map.key}};
+        all += map.memory;
+    }
+    return {{"canRun", can_run(findings)}, {"findings", list}, {"maps", sizes}, {"mapMemory", all}};
 }
 
 int run_check(const Config& config, OutputFormat format) {
     auto findings = judge(read_host(config), config);
+    auto maps = datapath::map_sizes(config.datapath.sizes);
     if (format == OutputFormat::json)
-        fmt::print("{}\n", boost::json::serialize(check_json(findings)));
+        fmt::print("{}\n", boost::json::serialize(check_json(findings, maps)));
     else
-        fmt::print("{}", check_table(findings));
+        fmt::print("{}\n{}", check_table(findings), map_table(maps));
     if (can_run(findings)) return 0;
     std::vector<std::string_view> lacking;
     for (const auto& finding : findings)

@@ -32,9 +32,11 @@ std::vector<Finding> judge(const HostFacts& facts, const Config& config);
 
 bool can_run(const std::vector<Finding>& findings);
 std::string check_table(const std::vector<Finding>& findings);
-boost::json::object check_json(const std::vector<Finding>& findings);
+// What each map takes when it is full, and all of them.
+std::string map_table(const std::vector<datapath::MapSize>& maps);
+boost::json::object check_json(const std::vector<Finding>& findings, const std::vector<datapath::MapSize>& maps);
 
-// Prints them; 1 if weir cannot run here.
+// Prints both; 1 if weir cannot run here.
 int run_check(const Config& config, OutputFormat format);
 
 }  // namespace weir::cli

@@ -174,6 +174,8 @@ Keys datapath_keys(Config& config) {
              read_keys(
                  node, "datapath.flowTable.",
                  {{"assured", size_handler("datapath.flowTable.assured", settings.sizes.flows_assured, 1024, 1 << 26)},
+                  {"assuredUdp",
+                   size_handler("datapath.flowTable.assuredUdp", settings.sizes.flows_assured_udp, 1024, 1 << 26)},
                   {"unassured",
                    size_handler("datapath.flowTable.unassured", settings.sizes.unassured, 1024, 1 << 26)}});
          }},
@@ -186,6 +188,9 @@ Keys datapath_keys(Config& config) {
                         {"sourceRanges",
                          size_handler("datapath.maps.sourceRanges", settings.sizes.source_ranges, 1, 1 << 24)},
                         {"affinity", size_handler("datapath.maps.affinity", settings.sizes.affinity, 1024, 1 << 24)},
+                        {"fragments", size_handler("datapath.maps.fragments", settings.sizes.fragments, 1024, 1 << 24)},
+                        {"socketPeers",
+                         size_handler("datapath.maps.socketPeers", settings.sizes.socket_peers, 1024, 1 << 24)},
                         {"slots", size_handler("datapath.maps.slots", settings.sizes.slots, 16, 1u << 30)}});
          }},
         {"timeouts",

@@ -148,12 +148,16 @@ int run_flows(const Config& config, OutputFormat format, const FlowFilter& filte
             return std::unexpected(fmt::format("map {}: {}", name, error.message()));
         return {};
     };
-    auto done = add_all.operator()<maps::Flow4Map>(
-        "flows4", [&](const auto& key, const auto& flow) { listing.add(row_of(key, flow)); });
-    if (done)
-        done = add_all.operator()<maps::Flow6Map>("flows6", [&](const auto& key, const auto& flow) {
-            listing.add({key, flow});
-        });
+    std::expected<void, std::string> done;
+    for (auto name : {"flows4", "flows4_udp"})
+        if (done)
+            done = add_all.operator()<maps::Flow4Map>(
+                name, [&](const auto& key, const auto& flow) { listing.add(row_of(key, flow)); });
+    for (auto name : {"flows6", "flows6_udp"})
+        if (done)
+            done = add_all.operator()<maps::Flow6Map>(name, [&](const auto& key, const auto& flow) {
+                listing.add({key, flow});
+            });
     if (done && filter.all)
         done = add_all.operator()<maps::FlowPairMap>("unassured", [&](std::uint32_t, const abi::flow_pair& pair) {
             if (pair.family) listing.add(row_of(pair));

@@ -74,8 +74,8 @@ std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& content
     for (const auto& [key, value] : contents.frontends) {
         auto name = names.find(value.service_id);
         if (name == names.end()) continue;
-        held.push_back(
-            {name->second, static_cast<abi::frontend_kind>(value.kind), address_of(key.address), ntohs(key.port_be)});
+        held.push_back({name->second, static_cast<abi::frontend_kind>(value.kind), address_of(key.address),
+                        ntohs(key.port_be), static_cast<model::Protocol>(key.protocol)});
     }
     return held;
 }

@@ -37,7 +37,7 @@ std::expected<void, std::string> describe_node(datapath::Trial& trial, unsigned 
 
 std::vector<model::Address> local_endpoints(const model::Cluster& cluster, const plan::NodeContext& node) {
     std::vector<model::Address> out;
-    for (const auto& [name, service] : cluster.services()) {
+    for (const auto& service : cluster.services()) {
         for (const auto& slice : cluster.slices_of(service)) {
             for (const auto& endpoint : slice.endpoints) {
                 if (node.name.empty() || endpoint.node_name != node.name) continue;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // `weir run`: the agent, until SIGINT or SIGTERM. Leaving leaves the datapath in place.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <spdlog/sinks/stdout_color_sinks.h>
 #include <spdlog/spdlog.h>
 #include <sys/resource.h>
@@ -49,6 +50,9 @@ int run_agent(const Config& config) {
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     spdlog::set_level(spdlog::level::from_str(config.log_level));
+    // glibc's own choice to begin with, and so it stays: it would raise it with each large block that is freed. Texts
+    // and lists of changes of many MiB would then come from the heap, and what is kept would lie behind them.
+    ::mallopt(M_MMAP_THRESHOLD, 128 * 1024);
     if (config.manifests.empty()) {
         fail("no source of objects; name a file or folder with --manifests, or source.manifests in --config");
         return 2;
@@ -73,6 +77,7 @@ int run_agent(const Config& config) {
     auto programs = datapath::Programs::load(config.datapath, true);
     if (!programs) return fail(programs.error());
     for (const auto& note : programs->notes()) spdlog::warn("{}", note);
+    for (const auto& size : programs->unapplied()) spdlog::warn("{}", size);
     warn_of_port_overlap(config);
     warn_of_forwarding();
 

@@ -9,6 +9,7 @@
 #include "loader/cli/commands.hpp"
 #include "loader/cli/listing.hpp"
 #include "loader/cli/node_view.hpp"
+#include "loader/cli/snat_status.hpp"
 #include "loader/cli/state_file.hpp"
 
 namespace weir::cli {
@@ -100,21 +101,25 @@ int run_services(const Config& config, OutputFormat format) {
 int run_backends(const Config& config, OutputFormat format) {
     auto view = read_node(config.datapath.pins);
     if (!view) return fail("backends", view.error());
-    Table table({"ID", "BACKEND", "SERVICE"});
+    auto snat = read_snat(config);
+    if (!snat) return fail("backends", snat.error());
+    Table table({"ID", "BACKEND", "SNAT PORTS", "SERVICE"});
     boost::json::array json;
     for (const auto& [id, backend] : view->backends) {
         auto address = address_of(backend.address);
         auto port = ntohs(backend.port_be);
+        auto endpoint = datapath::endpoint_of(backend);
         if (format == OutputFormat::json)
             json.push_back({{"id", id},
                             {"address", address.to_string()},
                             {"port", port},
                             {"protocol", protocol_name(backend.protocol)},
+                            {"snatPorts", snat_json(*snat, endpoint)},
                             {"service", view->service(backend.service_id)}});
         else
             table.add({std::to_string(id),
                        fmt::format("{}/{}", model::to_string(address, port), protocol_name(backend.protocol)),
-                       view->service(backend.service_id)});
+                       snat_text(*snat, endpoint), view->service(backend.service_id)});
     }
     if (format == OutputFormat::json)
         fmt::print("{}\n", boost::json::serialize(json));

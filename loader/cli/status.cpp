@@ -7,6 +7,7 @@
 
 #include "loader/cli/commands.hpp"
 #include "loader/cli/node_view.hpp"
+#include "loader/cli/snat_status.hpp"
 #include "loader/cli/state_file.hpp"
 #include "maps/verdict.hpp"
 
@@ -25,21 +26,19 @@ boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
     boost::json::object usage{{"frontends", entry("frontends", view.frontends.size())},
                               {"services", entry("services", view.services.size())},
                               {"backends", entry("backends", view.backends.size())}};
-    auto count = [&]<class M>(std::string_view name) {
+    auto count = [&]<class M>(std::string_view name, auto is_used) {
         std::uint64_t entries = 0;
         if (auto map = M::open(pins.map(name))) {
-            auto error = map->for_each([&](const auto&, const auto&) { ++entries; });
+            auto error = map->for_each([&](const auto&, const auto& value) { entries += is_used(value); });
             if (!error) usage[name] = entry(name, entries);
         }
     };
-    count.template operator()<maps::Flow4Map>("flows4");
-    count.template operator()<maps::Flow6Map>("flows6");
-    if (auto map = maps::FlowPairMap::open(pins.map("unassured"))) {
-        std::uint64_t pairs = 0;
-        auto error = map->for_each([&](std::uint32_t, const abi::flow_pair& pair) { pairs += pair.family != 0; });
-        if (!error) usage["unassured"] = entry("unassured", pairs);
-    }
-    count.template operator()<maps::SocketPeerMap>("socket_peers");
+    auto any = [](const auto&) { return true; };
+    for (auto name : {"flows4", "flows4_udp"}) count.template operator()<maps::Flow4Map>(name, any);
+    for (auto name : {"flows6", "flows6_udp"}) count.template operator()<maps::Flow6Map>(name, any);
+    count.template operator()<maps::FlowPairMap>("unassured", [](const auto& pair) { return pair.family != 0; });
+    count.template operator()<maps::SocketPeerMap>("socket_peers", any);
+    count.template operator()<maps::SnatUsageMap>("snat_usage", any);
     return usage;
 }
 
@@ -52,18 +51,10 @@ std::uint64_t memory_of_all(const maps::PinPaths& pins) {
     return octets;
 }
 
-std::string mebibytes(const boost::json::value& octets) {
-    return fmt::format("{:.1f} MiB", boost::json::value_to<double>(octets) / 1024 / 1024);
-}
-
 boost::json::object verdicts_of(const maps::VerdictArray& array) {
     boost::json::object out;
     for (std::uint32_t i = 0; i < abi::VERDICT_COUNT; ++i) {
-        abi::verdict_count sum{};
-        for (const auto& cpu : array.lookup(i)) {
-            sum.packets += cpu.packets;
-            sum.octets += cpu.octets;
-        }
+        auto sum = array.total(static_cast<abi::verdict>(i));
         out[maps::verdict_name(static_cast<abi::verdict>(i)).name] = {{"packets", sum.packets}, {"octets", sum.octets}};
     }
     return out;
@@ -80,6 +71,7 @@ void print_table(const boost::json::object& status) {
     fmt::print("node        {}\nsource      {}\n", text("node"), text("source"));
     // The cgroup whose processes the socket hooks serve.
     fmt::print("sockets     {}\n", text("socketHooks"));
+    print_snat(status.at("snatPorts").as_object());
     if (const auto* held = agent.if_contains("held"); held && held->is_bool() && held->get_bool())
         fmt::print(
             "held        the source has errors since the start: nothing that the last agent served is taken away\n");
@@ -87,8 +79,9 @@ void print_table(const boost::json::object& status) {
     Table usage({"MAP", "USED", "SIZE", "MEMORY"});
     for (const auto& [name, entry] : status.at("maps").as_object())
         usage.add({std::string(name), boost::json::serialize(entry.at("used")),
-                   boost::json::serialize(entry.at("size")), mebibytes(entry.at("memory"))});
-    usage.add({"all maps", "", "", mebibytes(status.at("mapMemory"))});
+                   boost::json::serialize(entry.at("size")),
+                   mebibytes(boost::json::value_to<std::uint64_t>(entry.at("memory")))});
+    usage.add({"all maps", "", "", mebibytes(boost::json::value_to<std::uint64_t>(status.at("mapMemory")))});
     fmt::print("\n{}", usage.to_string());
 
     if (const auto* interfaces = agent.if_contains("interfaces")) {
@@ -132,12 +125,16 @@ int run_status(const Config& config, OutputFormat format) {
     if (!view) return fail(view.error());
     auto verdicts = maps::open_map<maps::VerdictArray>(pins, "verdicts");
     if (!verdicts) return fail(verdicts.error());
+    auto snat = read_snat(config);
+    if (!snat) return fail(snat.error());
     auto state = read_state(pins);
     state.content["running"] = state.running;
-    boost::json::object status{{"agent", state.content},
-                               {"maps", usage_of(pins, *view)},
-                               {"mapMemory", memory_of_all(pins)},
-                               {"verdicts", verdicts_of(*verdicts)}};
+    boost::json::object status{
+        {"agent", state.content},
+        {"maps", usage_of(pins, *view)},
+        {"mapMemory", memory_of_all(pins)},
+        {"snatPorts", snat_json(*snat, *view, verdicts->total(abi::VERDICT_DROP_NO_SNAT_PORT).packets)},
+        {"verdicts", verdicts_of(*verdicts)}};
     if (format == OutputFormat::json)
         fmt::print("{}\n", boost::json::serialize(status));
     else

@@ -38,4 +38,8 @@ std::string human_bytes(unsigned long long bytes) {
     return fmt::format("{} MiB", bytes / (1024 * 1024));
 }
 
+std::string mebibytes(std::uint64_t octets) {
+    return fmt::format("{:.1f} MiB", static_cast<double>(octets) / 1024 / 1024);
+}
+
 }  // namespace weir::cli

@@ -2,6 +2,7 @@
 // Output of listing commands: a table for people, JSON for programs.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -25,5 +26,6 @@ private:
 std::string shortened(const std::vector<std::string>& items, std::size_t most = 3);
 
 std::string human_bytes(unsigned long long bytes);
+std::string mebibytes(std::uint64_t octets);  // "1.5 MiB"
 
 }  // namespace weir::cli

@@ -98,13 +98,13 @@ TEST(Check, WithoutTcxClsactServesUnlessTcxIsAsked) {
 
 TEST(Check, SnatPortsThatTheNodeUsesToo) {
     auto facts = healthy();
-    facts.local_ports = PortRange{32768, 61099};
+    facts.local_ports = PortRange{29900, 60999};
     auto found = finding(judged(facts), "snat-ports");
     EXPECT_EQ(found.state, State::note);
-    EXPECT_THAT(found.detail, HasSubstr("100 of 61000-65535"));
-    facts.reserved_ports = {{8080, 8080}, {61000, 61099}};
+    EXPECT_THAT(found.detail, HasSubstr("100 of 10000-29999"));
+    facts.reserved_ports = {{8080, 8080}, {29900, 29999}};
     EXPECT_EQ(finding(judged(facts), "snat-ports").state, State::ok);
-    facts.reserved_ports = {{61050, 61099}};
+    facts.reserved_ports = {{29950, 29999}};
     EXPECT_THAT(finding(judged(facts), "snat-ports").detail, HasSubstr("50 of"));
 }
 
@@ -149,10 +149,21 @@ TEST(Check, TableIsOneLineEach) {
               "missing  bpffs   none; mount one\n");
 }
 
+TEST(Check, MapsAndWhatTheyTakeTogether) {
+    EXPECT_EQ(map_table({{"slots", 1024, 65536, "datapath.maps.slots"}, {"runtime", 1, 1 << 20, ""}}),
+              "MAP       SIZE  MEMORY WHEN FULL  SET BY\n"
+              "slots     1024  0.1 MiB           datapath.maps.slots\n"
+              "runtime   1     1.0 MiB\n"
+              "all maps        1.1 MiB\n");
+}
+
 TEST(Check, Json) {
     EXPECT_EQ(
-        boost::json::serialize(check_json({{"bpffs", State::missing, "none", "mount one"}})),
-        R"({"canRun":false,"findings":[{"name":"bpffs","state":"missing","detail":"none","remedy":"mount one"}]})");
+        boost::json::serialize(check_json({{"bpffs", State::missing, "none", "mount one"}},
+                                          {{"slots", 1024, 65536, "datapath.maps.slots"}, {"runtime", 1, 32, ""}})),
+        R"({"canRun":false,"findings":[{"name":"bpffs","state":"missing","detail":"none","remedy":"mount one"}],)"
+        R"("maps":{"slots":{"size":1024,"memory":65536,"key":"datapath.maps.slots"},)"
+        R"("runtime":{"size":1,"memory":32,"key":""}},"mapMemory":65568})");
 }
 
 TEST(Check, PortLists) {

@@ -37,5 +37,30 @@ TEST(Config, HealthzAddressThatIsNone) {
     EXPECT_FALSE(parse_config("healthzAddress: {a: b}", "weir.yaml"));
 }
 
+TEST(Config, MapSizes) {
+    auto sizes = [](const std::string& maps) {
+        return parse_config("datapath: {maps: {" + maps + "}}", "weir.yaml").value().datapath.sizes;
+    };
+    EXPECT_EQ(sizes("").fragments, 8192u);
+    EXPECT_EQ(sizes("").socket_peers, 65536u);
+    EXPECT_EQ(sizes("fragments: 1024").fragments, 1024u);
+    EXPECT_EQ(sizes("socketPeers: 16777216").socket_peers, 16777216u);
+}
+
+TEST(Config, MapSizesThatAreNone) {
+    for (const std::string key : {"fragments", "socketPeers", "affinity"}) {
+        for (const std::string wrong : {"1023", "16777217", "many", "-1", "4e3", ""}) {
+            auto config = parse_config("datapath:\n  maps:\n    " + key + ": '" + wrong + "'\n", "weir.yaml");
+            ASSERT_FALSE(config) << key << wrong;
+            EXPECT_EQ(config.error(),
+                      "weir.yaml:3: datapath.maps." + key + ": '" + wrong + "' is not a number from 1024 to 16777216");
+        }
+    }
+    auto unknown = parse_config("datapath: {maps: {fragment: 1024}}", "weir.yaml");
+    ASSERT_FALSE(unknown);
+    EXPECT_THAT(unknown.error(), HasSubstr("unknown key 'datapath.maps.fragment'; known here: affinity, backends, "
+                                           "fragments, frontends"));
+}
+
 }  // namespace
 }  // namespace weir::cli
