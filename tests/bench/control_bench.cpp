@@ -14,6 +14,8 @@
 
 #include "loader/plan/maglev.hpp"
 #include "tests/bench/control_plane.hpp"
+#include "tests/bench/quantile.hpp"
+#include "tests/bench/tool.hpp"
 
 namespace weir::bench {
 namespace {
@@ -24,16 +26,6 @@ struct Options {
     bool quick = false;
     std::string json;
 };
-
-double median(std::vector<double> values) {
-    std::ranges::sort(values);
-    return values[values.size() / 2];
-}
-
-double percentile(std::vector<double> values, double part) {
-    std::ranges::sort(values);
-    return values[std::min(values.size() - 1, static_cast<std::size_t>(part * static_cast<double>(values.size())))];
-}
 
 // One row of the result: names and numbers in the order in which they are to be seen.
 struct Row {
@@ -105,8 +97,8 @@ Row measure(const Size& size, const Options& options) {
     row.add("plan_ms", median(plan));
     row.add("program_ms", median(program));
     row.add("bpf_calls_count", calls);
-    row.add("change_p50_us", percentile(changes, 0.5));
-    row.add("change_p99_us", percentile(changes, 0.99));
+    row.add("change_p50_us", quantile(changes, 0.5));
+    row.add("change_p99_us", quantile(changes, 0.99));
     row.add("state_kib", resident);
     row.add("maps_mib", static_cast<double>(kernel) / 1024 / 1024);
     return row;
@@ -188,25 +180,16 @@ int main(int argc, char** argv) {
     using namespace weir::bench;
     Options options;
     CLI::App app(
-        "CPU time of the control plane: decoding manifests, planning from cold, writing real (private) maps from cold, "
-        "and\n"
-        "the elapsed time of one endpoint's change until the maps hold it, at several sizes. state_kib is what "
-        "cluster, plan and layout "
-        "keep;\n"
-        "maps_mib what the kernel charges for the maps. Medians over the rounds. Needs root.");
+        "CPU time of the control plane: decoding manifests, planning from cold, writing real (private) maps from\n"
+        "cold; and the elapsed time of one endpoint's change until the maps hold it, at several sizes. state_kib is\n"
+        "what cluster, plan and layout keep; maps_mib what the kernel charges for the maps. Medians over the rounds.\n"
+        "Needs root.");
     app.add_option("--rounds", options.rounds, "Rounds per size")->check(CLI::Range(1, 100));
     app.add_option("--changes", options.changes, "Endpoint changes per round")->check(CLI::Range(1, 100'000));
     app.add_option("--json", options.json, "Also write the results here");
     app.add_flag("--quick", options.quick, "A smoke run: its numbers mean little");
-    try {
-        app.parse(argc, argv);
+    return run_tool(app, argc, argv, [&] {
         if (options.quick) options.rounds = 1, options.changes = 20;
         run(options);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-control: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    });
 }

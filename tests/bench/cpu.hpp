@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <ctime>
 #include <fstream>
 #include <stdexcept>
 #include <string>
@@ -17,6 +18,13 @@ inline void pin_to_cpu(int cpu) {
     CPU_ZERO(&set);
     CPU_SET(static_cast<std::size_t>(cpu), &set);
     if (sched_setaffinity(0, sizeof(set), &set)) throw std::runtime_error(fmt::format("no CPU {}", cpu));
+}
+
+// CPU time of the calling thread.
+inline double thread_cpu_seconds() {
+    timespec now{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
 // CPU time since boot that all CPUs together did not spend idle.

@@ -14,12 +14,12 @@
 #include <cstdio>
 #include <cstring>
 #include <ctime>
-#include <exception>
 #include <memory>
 
 #include "generate.skel.h"
 #include "tests/bench/cpu.hpp"
 #include "tests/bench/frame.hpp"
+#include "tests/bench/tool.hpp"
 
 namespace weir::bench {
 namespace {
@@ -130,12 +130,6 @@ struct Sent {
     double seconds = 0, cpu_seconds = 0;
 };
 
-double cpu_seconds() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
-
 // Interrupts the system call when time is up; again and again, lest the first signal comes before the call.
 void interrupt_after(double seconds) {
     auto split = [](double value) {
@@ -149,7 +143,7 @@ void interrupt_after(double seconds) {
 Sent generate(Generator& generator, const Options& options) {
     auto start = Clock::now();
     auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
-    double cpu_start = cpu_seconds();
+    double cpu_start = thread_cpu_seconds();
     // At a rate most pages are dropped, so their number does not tell when the frames have been sent.
     bool by_pages = options.count && options.rate <= 0;
     double most = options.seconds > 0 ? options.seconds : 1e9;
@@ -160,7 +154,7 @@ Sent generate(Generator& generator, const Options& options) {
         generator.run(by_pages
                           ? static_cast<std::uint32_t>(std::min<std::uint64_t>(wanted - generator.sent(), INT32_MAX))
                           : INT32_MAX);
-    return {generator.sent(), passed(), cpu_seconds() - cpu_start};
+    return {generator.sent(), passed(), thread_cpu_seconds() - cpu_start};
 }
 
 void run(Options options) {
@@ -219,14 +213,5 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(1.0, 1e9));
     app.add_option("--batch", options.batch, "Frames at once")->check(CLI::Range(1, 256))->capture_default_str();
     app.add_option("--cpu", options.cpu, "CPU to run on");
-    try {
-        app.parse(argc, argv);
-        run(options);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-generate: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    return run_tool(app, argc, argv, [&] { run(options); });
 }

@@ -13,7 +13,6 @@
 #include <chrono>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <map>
 #include <stdexcept>
 #include <string>
@@ -22,6 +21,8 @@
 #include "maps/fd.hpp"
 #include "tests/bench/cpu.hpp"
 #include "tests/bench/frame.hpp"
+#include "tests/bench/quantile.hpp"
+#include "tests/bench/tool.hpp"
 #include "tests/bench/wire.hpp"
 
 namespace weir::bench {
@@ -29,6 +30,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 using Seconds = std::chrono::duration<double>;
+using namespace std::chrono_literals;
+
+// No request takes so long unless a packet of it was lost: TCP sends again after 200 ms or more (Linux, TCP_RTO_MIN).
+constexpr std::chrono::nanoseconds slow = 200ms;
 
 enum class Mode { connect, keepalive, upload };
 
@@ -37,6 +42,8 @@ struct Options {
     Mode mode = Mode::connect;
     std::size_t connections = 16;
     double seconds = 1, warm_up = 0.1;
+    double rate = 0;                           // requests begun per second; 0: the next when one is answered
+    double patience = 1;                       // seconds that a request waits for its answer
     std::string source_ports = "32768-60999";  // Linux's own choice
     int cpu = -1;
 };
@@ -44,7 +51,7 @@ struct Options {
 struct Connection {
     maps::Fd fd;
     Clock::time_point begin;
-    bool connected = false, answered = false;
+    bool connected = false, answered = false, asking = false;
 };
 
 class Load {
@@ -55,7 +62,9 @@ public:
           address_(kernel_address(to)),
           ports_(Range::ports(options.source_ports)),
           epoll_(epoll_create1(EPOLL_CLOEXEC)),
-          connections_(options.connections) {
+          connections_(options.connections),
+          patience_(duration(options.patience)),
+          interval_(options.rate > 0 ? duration(1 / options.rate) : Clock::duration{}) {
         request_[0] = static_cast<char>(options.mode == Mode::connect     ? Wanted::answer_and_close
                                         : options.mode == Mode::keepalive ? Wanted::answer
                                                                           : Wanted::swallow);
@@ -65,22 +74,26 @@ public:
     void run() {
         start_ = Clock::now() + duration(options_.warm_up);
         end_ = start_ + duration(options_.seconds);
-        for (auto& connection : connections_) open(connection);
+        if (!paced() || options_.mode == Mode::keepalive)
+            for (auto& connection : connections_) open(connection);
+        due_ = options_.mode == Mode::keepalive ? start_ : Clock::now();
         std::array<epoll_event, 256> events;
-        while (open_ > 0) {
+        while (open_ > 0 || (paced() && !finished_)) {
             auto now = Clock::now();
             if (now >= start_ && busy_begin_ < 0) busy_begin_ = busy_cpu_seconds();
             if (now >= end_) finish();
-            // Whoever has not answered a second after the end does so no more.
-            auto left =
-                std::chrono::ceil<std::chrono::milliseconds>(end_ - now + (now >= end_ ? patience : patience * 0));
-            if (now >= end_ + patience) break;
+            // Whoever has not answered so long after the end does so no more.
+            if (now >= end_ + patience_) break;
+            auto next = now >= end_ ? end_ + patience_ : end_;
+            if (paced()) next = std::min(next, finished_ ? now + patience_check : due_);
+            auto left = std::max(std::chrono::ceil<std::chrono::milliseconds>(next - now), 0ms);
             int count = epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()),
                                    static_cast<int>(left.count()));
             for (int i = 0; i < count; ++i) {
                 const epoll_event& event = events[static_cast<std::size_t>(i)];
                 step(connections_[event.data.u32], event.events);
             }
+            if (paced()) keep_pace(Clock::now());
         }
         unanswered_ = open_;
     }
@@ -88,15 +101,51 @@ public:
     void report();
 
 private:
-    static constexpr std::chrono::seconds patience{1};
+    static constexpr std::chrono::milliseconds patience_check{10}, largest_burst{100};
 
     static Clock::duration duration(double seconds) {
         return std::chrono::duration_cast<Clock::duration>(Seconds(seconds));
     }
     bool counts() const { return !finished_ && Clock::now() >= start_; }
+    // At a pace every request that has begun in time counts, whenever it is answered: those that are slow are of
+    // interest.
+    bool counts(const Connection& connection) const { return paced() ? connection.begin >= start_ : counts(); }
+    bool paced() const { return options_.rate > 0; }
+
+    // Begins what is due, and gives up what has waited for too long.
+    void keep_pace(Clock::time_point now) {
+        if (now >= next_check_) {
+            for (auto& connection : connections_)
+                if (connection.fd && connection.asking && now - connection.begin > patience_) {
+                    ++errors_["no answer"];
+                    close(connection);
+                }
+            next_check_ = now + patience_check;
+        }
+        due_ = std::max(due_, now - largest_burst);
+        for (; !finished_ && due_ <= now && due_ < end_; due_ += interval_)
+            if (!begin_next()) ++errors_["no connection is free"];
+    }
+
+    // In turn, so that every connection is asked.
+    bool begin_next() {
+        bool kept = options_.mode == Mode::keepalive;
+        for (std::size_t tried = 0; tried < connections_.size(); ++tried) {
+            Connection& connection = connections_[next_connection_++ % connections_.size()];
+            if (kept ? !connection.fd || !connection.connected || connection.asking : static_cast<bool>(connection.fd))
+                continue;
+            if (kept)
+                ask(connection);
+            else
+                open(connection);
+            return true;
+        }
+        return false;
+    }
 
     void open(Connection& connection) {
         connection = {maps::Fd(tcp_socket(to_.address)), Clock::now()};
+        connection.asking = true;
         int fd = connection.fd.get(), on = 1;
         if (fd < 0) throw std::runtime_error(fmt::format("socket: {}", std::strerror(errno)));
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
@@ -129,7 +178,7 @@ private:
     void fail(Connection& connection, int error) {
         ++errors_[std::strerror(error)];
         close(connection);
-        if (!finished_) open(connection);
+        if (!finished_ && !paced()) open(connection);
     }
 
     void step(Connection& connection, std::uint32_t events) {
@@ -142,7 +191,10 @@ private:
         }
         if (!connection.connected && events & EPOLLOUT) {
             connection.connected = true;
-            ask(connection);
+            if (paced() && options_.mode == Mode::keepalive)
+                connection.asking = false;  // until it is its turn
+            else
+                ask(connection);
         }
         if (options_.mode == Mode::upload && events & EPOLLOUT) pour(connection);
         if (events & (EPOLLIN | EPOLLHUP | EPOLLRDHUP)) take(connection);
@@ -150,6 +202,7 @@ private:
 
     void ask(Connection& connection) {
         if (options_.mode == Mode::keepalive) connection.begin = Clock::now();
+        connection.asking = true;
         if (send(connection.fd.get(), request_.data(), request_.size(), MSG_NOSIGNAL) < 0) fail(connection, errno);
     }
 
@@ -168,10 +221,13 @@ private:
             ssize_t got = recv(connection.fd.get(), bulk_.data(), bulk_.size(), 0);
             if (got < 0) return errno == EAGAIN ? void() : fail(connection, errno);
             if (got == 0) return ended(connection);
-            if (counts()) latencies_.push_back(static_cast<std::uint32_t>((Clock::now() - connection.begin).count()));
+            if (counts(connection))
+                latencies_.push_back(static_cast<std::uint32_t>((Clock::now() - connection.begin).count()));
             connection.answered = true;
+            connection.asking = false;
             if (options_.mode != Mode::keepalive) continue;
             if (finished_) return close(connection);
+            if (paced()) return;
             return ask(connection);
         }
     }
@@ -180,23 +236,23 @@ private:
         bool early = !connection.answered && options_.mode != Mode::upload;
         if (early) return fail(connection, ECONNRESET);
         close(connection);
-        if (!finished_) open(connection);
+        if (!finished_ && !paced()) open(connection);
     }
 
     void finish() {
         if (finished_) return;
         finished_ = true;
         busy_ = busy_cpu_seconds() - busy_begin_;
+        if (paced())
+            for (auto& connection : connections_)
+                if (connection.fd && !connection.asking) close(connection);
         if (options_.mode != Mode::upload) return;
         for (auto& connection : connections_) shutdown(connection.fd.get(), SHUT_WR);
     }
 
     double microseconds(double share) {
         if (latencies_.empty()) return 0;
-        auto at =
-            std::min(latencies_.size() - 1, static_cast<std::size_t>(share * static_cast<double>(latencies_.size())));
-        std::ranges::nth_element(latencies_, latencies_.begin() + static_cast<std::ptrdiff_t>(at));
-        return latencies_[at] / 1000.0;
+        return quantile(latencies_, share) / 1000.0;
     }
 
     Options options_;
@@ -208,7 +264,10 @@ private:
     std::vector<Connection> connections_;
     std::array<char, request_size> request_{};
     std::vector<char> bulk_ = std::vector<char>(bulk_size);
+    Clock::duration patience_, interval_;
     Clock::time_point start_, end_;
+    Clock::time_point due_, next_check_;  // at a pace
+    std::size_t next_connection_ = 0;
     bool finished_ = false;
     double busy_begin_ = -1, busy_ = 0;  // CPU time of the whole machine: clients, nodes and servers
     std::size_t open_ = 0, unanswered_ = 0;
@@ -231,6 +290,7 @@ void Load::report() {
         fmt::print("{{\"per_second\":{:.1f},\"requests\":{},\"cpu_us\":{:.2f}",
                    static_cast<double>(latencies_.size()) / options_.seconds, latencies_.size(),
                    busy_ * 1e6 / static_cast<double>(std::max<std::size_t>(latencies_.size(), 1)));
+        fmt::print(",\"slow\":{}", std::ranges::count_if(latencies_, [](auto ns) { return ns > slow.count(); }));
         for (auto [name, share] : {std::pair("p50", 0.5), {"p90", 0.9}, {"p99", 0.99}, {"p999", 0.999}, {"max", 1.0}})
             fmt::print(",\"{}_us\":{:.1f}", name, microseconds(share));
     }
@@ -259,21 +319,23 @@ int main(int argc, char** argv) {
         ->check(CLI::Range(0.01, 600.0))
         ->capture_default_str();
     app.add_option("--warm-up", options.warm_up, "Seconds before")->check(CLI::Range(0.0, 60.0))->capture_default_str();
+    app.add_option(
+           "--rate", options.rate,
+           "Requests begun per second, whether others are answered or not; all of them count that begin in time\n"
+           "(default: the next one begins when one is answered). Not with upload")
+        ->check(CLI::Range(0.1, 1e6));
+    app.add_option("--patience", options.patience,
+                   "Seconds after which a request has failed (without --rate: counted from the end)")
+        ->check(CLI::Range(0.01, 60.0))
+        ->capture_default_str();
     app.add_option("--source-ports", options.source_ports, "FIRST-LAST, used in turn")->capture_default_str();
     app.add_option("--cpu", options.cpu, "CPU to run on");
-    try {
-        app.parse(argc, argv);
+    return run_tool(app, argc, argv, [&] {
         auto to = weir::model::SocketAddress::parse(options.to);
         if (!to) throw std::invalid_argument(options.to + " is no ADDRESS:PORT or [ADDRESS]:PORT");
         if (options.cpu >= 0) pin_to_cpu(options.cpu);
         Load load(options, *to);
         load.run();
         load.report();
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-load: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    });
 }

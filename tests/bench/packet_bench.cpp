@@ -3,19 +3,20 @@
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
-#include <sched.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
-#include <exception>
 #include <fstream>
 #include <memory>
 #include <vector>
 
+#include "tests/bench/cpu.hpp"
+#include "tests/bench/quantile.hpp"
 #include "tests/bench/scene.hpp"
+#include "tests/bench/tool.hpp"
 
 namespace weir::bench {
 namespace {
@@ -27,7 +28,7 @@ struct Options {
     int cpu = -1;
     std::string json;
     std::string only, program;
-    std::uint32_t most_flows = 1u << 20;
+    std::uint32_t most_flows = bench::most_flows;
 };
 
 struct Row {
@@ -39,42 +40,17 @@ struct Row {
 };
 
 std::vector<CaseOf> cases_of(const Options& options) {
-    std::vector<CaseOf> cases;
-    using enum test::Hook;
-    for (auto hook : {Xdp, UplinkIngress, WorkloadIngress}) {
-        for (int family : {4, 6}) {
-            for (std::uint32_t flows : {1u, 1u << 10, 1u << 15, 1u << 20})
-                if (flows <= options.most_flows && (hook == Xdp || flows == 1u << 10))
-                    cases.push_back({Kind::Established, family, flows, hook});
-            // A pod's replies are rewritten at its egress, by the same steps.
-            if (hook != WorkloadIngress) cases.push_back({Kind::Reply, family, 1u << 10, hook});
-            cases.push_back({Kind::NewFlow, family, 1u << 31, hook});
-            cases.push_back({Kind::NotOurs, family, 1u << 10, hook});
-            if (hook != WorkloadIngress) cases.push_back({Kind::Refused, family, 1u << 31, hook});
-        }
-    }
+    auto cases = all_cases();
     std::erase_if(cases, [&](const CaseOf& c) {
-        return c.name().find(options.only) == std::string::npos ||
+        return (c.flows <= most_flows && c.flows > options.most_flows) ||
+               c.name().find(options.only) == std::string::npos ||
                c.program().find(options.program) == std::string::npos;
     });
     return cases;
 }
 
-double median(std::vector<double> values) {
-    auto middle = values.begin() + static_cast<std::ptrdiff_t>(values.size() / 2);
-    std::nth_element(values.begin(), middle, values.end());
-    return *middle;
-}
-
-void pin_to_cpu(int cpu) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    CPU_SET(static_cast<std::size_t>(cpu), &set);
-    if (sched_setaffinity(0, sizeof(set), &set)) throw std::runtime_error(fmt::format("no CPU {}", cpu));
-}
-
 std::string flows_of(const CaseOf& which) {
-    return which.flows > 1u << 20 ? "each" : std::to_string(which.flows);
+    return which.flows > most_flows ? "each" : std::to_string(which.flows);
 }
 
 // Runs null and weir by turns in every round, so that a change of clock or load meets both.
@@ -106,10 +82,10 @@ std::vector<Row> measure(const Options& options) {
 }
 
 void print_table(const std::vector<Row>& rows) {
-    fmt::print("{:<10} {:<12} {:<6} {:>8} {:>9} {:>9} {:>11} {:>7} {:>11}\n", "program", "case", "family", "flows",
+    fmt::print("{:<10} {:<21} {:<6} {:>8} {:>9} {:>9} {:>11} {:>7} {:>11}\n", "program", "case", "family", "flows",
                "null ns", "total ns", "above null", "x null", "above, best");
     for (const Row& row : rows)
-        fmt::print("{:<10} {:<12} {:<6} {:>8} {:>9.1f} {:>9.1f} {:>11.1f} {:>7.2f} {:>11.1f}\n", row.which.program(),
+        fmt::print("{:<10} {:<21} {:<6} {:>8} {:>9.1f} {:>9.1f} {:>11.1f} {:>7.2f} {:>11.1f}\n", row.which.program(),
                    row.which.name(), fmt::format("IPv{}", row.which.family), flows_of(row.which), row.null, row.total,
                    row.above(), row.total / row.null, row.best());
 }
@@ -126,7 +102,7 @@ void write_json(const Options& options, const std::vector<Row>& rows) {
                    "ns\":{:.2f},"
                    "\"above_null_ns\":{:.2f},\"ratio\":{:.3f},\"best_above_null_ns\":{:.2f}}}",
                    &row == rows.data() ? "" : ",", row.which.program(), row.which.name(), row.which.family,
-                   row.which.flows > 1u << 20 ? "null" : std::to_string(row.which.flows), row.null, row.total,
+                   row.which.flows > most_flows ? "null" : std::to_string(row.which.flows), row.null, row.total,
                    row.above(), row.total / row.null, row.best());
     fmt::print(out, "\n]}}\n");
     if (!out.flush()) throw std::runtime_error(options.json + ": not writable");
@@ -147,12 +123,10 @@ int main(int argc, char** argv) {
     using namespace weir::bench;
     Options options;
     CLI::App app(
-        "Nanoseconds per packet of weir's XDP and tc programs (external client, remote backend: SNAT and out again; "
-        "or\n"
-        "a pod as client), under "
-        ""
-        "BPF_PROG_TEST_RUN. A wrapper restores the packet and tail-calls the program; the same wrapper with a bare\n"
-        "MAC-swap XDP_TX is subtracted. Rounds are interleaved, medians reported. Needs root; an idle machine helps.\n"
+        "Nanoseconds per packet of weir's XDP and tc programs (external client, remote backend: SNAT and out again;\n"
+        "or a pod as client), under BPF_PROG_TEST_RUN. A wrapper restores the packet and tail-calls the program; the\n"
+        "same wrapper with a bare MAC swap is subtracted. Rounds are interleaved, medians reported. Needs root; an\n"
+        "idle machine helps.\n"
         "  sudo weir-bench-packet --json result.json");
     app.add_option("--rounds", options.rounds, "Rounds per case, the median counts")->check(CLI::Range(1, 1000));
     app.add_option("--packets", options.packets, "Packets per round")->check(CLI::Range(1000u, 1'000'000'000u));
@@ -162,19 +136,12 @@ int main(int argc, char** argv) {
     app.add_option("--most-flows", options.most_flows, "No case of established flows with more than these");
     app.add_option("--json", options.json, "Also write the results here");
     app.add_flag("--quick", options.quick, "A smoke run: small tables, few packets; its numbers mean little");
-    try {
-        app.parse(argc, argv);
+    return run_tool(app, argc, argv, [&] {
         if (options.quick) {
             options.rounds = 1;
             options.packets = 20'000;
             options.most_flows = 1u << 10;
         }
         run(options);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-packet: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    });
 }

@@ -9,9 +9,9 @@
 #include <bit>
 #include <cerrno>
 #include <cstring>
-#include <ctime>
 #include <stdexcept>
 
+#include "tests/bench/cpu.hpp"
 #include "tests/bpf/reading.hpp"
 #include "wrapper.skel.h"
 
@@ -44,17 +44,12 @@ Endpoint client_of(int family, std::uint32_t flow) {
 test::Settings settings_of(const CaseOf& which) {
     test::Settings settings;
     settings.config.snat_port_max = 65535;
+    if (which.kind == Kind::Crowded) settings.config.snat_port_min = settings.config.snat_port_max - 19'999;
     // An LRU map begins to evict before it is full: its free elements are spread over the CPUs.
     std::uint32_t room = std::bit_ceil(which.flows) * 4;
-    settings.assured = which.kind == Kind::NewFlow ? 65536 : std::max(room, 8192u);
+    settings.assured = which.is_first_packet() ? 65536 : std::max(room, 8192u);
     settings.unassured = 65536;
     return settings;
-}
-
-double cpu_nanoseconds() {
-    timespec now{};
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) * 1e9 + static_cast<double>(now.tv_nsec);
 }
 
 }  // namespace
@@ -67,10 +62,14 @@ std::string CaseOf::name() const {
             return "reply";
         case Kind::NewFlow:
             return "new flow";
+        case Kind::Crowded:
+            return "new flow, ports held";
         case Kind::NotOurs:
             return "not ours";
         case Kind::Refused:
             return "refused";
+        case Kind::Rejected:
+            return "rejected";
     }
     return "?";
 }
@@ -86,18 +85,40 @@ std::string_view CaseOf::program() const {
     }
 }
 
-abi::verdict CaseOf::expected() const {
+std::vector<abi::verdict> CaseOf::expected() const {
     bool pod = hook == test::Hook::WorkloadIngress;
     switch (kind) {
         case Kind::Reply:
-            return abi::VERDICT_REPLY_FORWARD;
+            return {abi::VERDICT_REPLY_FORWARD};
         case Kind::NotOurs:
-            return abi::VERDICT_PASS_NO_FRONTEND;
+            return {abi::VERDICT_PASS_NO_FRONTEND};
         case Kind::Refused:
-            return abi::VERDICT_DROP_CLOSED_FRONTEND;
+            return {abi::VERDICT_DROP_CLOSED_FRONTEND};
+        case Kind::Rejected:
+            return {abi::VERDICT_REJECT_NO_BACKEND, abi::VERDICT_DROP_ANSWER_LIMIT};
         default:
-            return pod ? abi::VERDICT_DELIVER : abi::VERDICT_FORWARD;
+            return {pod ? abi::VERDICT_DELIVER : abi::VERDICT_FORWARD};
     }
+}
+
+std::vector<CaseOf> all_cases() {
+    std::vector<CaseOf> cases;
+    constexpr std::uint32_t each = 1u << 31;
+    using enum test::Hook;
+    for (auto hook : {Xdp, UplinkIngress, WorkloadIngress}) {
+        for (int family : {4, 6}) {
+            for (std::uint32_t flows : {1u, flows_of_one_size, 1u << 15, most_flows})
+                cases.push_back({Kind::Established, family, flows, hook});
+            // A pod's replies are rewritten at its egress, by the same steps.
+            if (hook != WorkloadIngress) cases.push_back({Kind::Reply, family, flows_of_one_size, hook});
+            cases.push_back({Kind::NewFlow, family, each, hook});
+            if (hook != WorkloadIngress) cases.push_back({Kind::Crowded, family, each, hook});
+            cases.push_back({Kind::NotOurs, family, flows_of_one_size, hook});
+            if (hook != WorkloadIngress) cases.push_back({Kind::Refused, family, each, hook});
+            cases.push_back({Kind::Rejected, family, each, hook});
+        }
+    }
+    return cases;
 }
 
 test::Packet Scene::packet(std::uint32_t flow, int flags) const {
@@ -111,19 +132,20 @@ Scene::Scene(const CaseOf& which) : which_(which), datapath_(settings_of(which))
     test::Node::describe_devices(datapath_);
     const auto& at = test::places(which.family);
     // Enough backends for a million source ports; replies come from one, so that the port alone tells flows apart.
+    std::uint16_t count = which.kind == Kind::Reply ? 1 : which.kind == Kind::Crowded ? 2 : 1024;
     std::vector<Endpoint> backends;
-    for (std::uint16_t i = 0; i < (which.kind == Kind::Reply ? 1 : 1024); ++i)
+    for (std::uint16_t i = 0; i < count; ++i)
         backends.push_back({at.remote, static_cast<std::uint16_t>(backend_port + i)});
-    test::Tables(datapath_)
-        .service(IPPROTO_TCP)
-        .backends(backends)
-        .frontend({at.vip, service_port},
-                  {.external = which.kind == Kind::Refused ? abi::SCOPE_CLOSED : abi::SCOPE_BALANCE});
+    test::Scopes scopes;
+    if (which.kind == Kind::Refused) scopes.external = abi::SCOPE_CLOSED;
+    if (which.kind == Kind::Rejected) scopes = {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT};
+    test::Tables(datapath_).service(IPPROTO_TCP).backends(backends).frontend({at.vip, service_port}, scopes);
 
     wrapper_ = wrapper_bpf::open();
     if (!wrapper_) fail("opening the wrapper");
     wrapper_->rodata->address_offset = which.family == 4 ? 26 : 34;
     wrapper_->rodata->port_offset = which.family == 4 ? 34 : 54;
+    if (which.kind == Kind::Rejected) wrapper_->rodata->whole = frame_size;
     if (wrapper_bpf::load(wrapper_)) fail("loading the wrapper");
     const auto& programs = wrapper_->progs;
     bool xdp = which.hook == test::Hook::Xdp, reply = which.kind == Kind::Reply;
@@ -136,7 +158,7 @@ Scene::Scene(const CaseOf& which) : which_(which), datapath_(settings_of(which))
     wrapper_->bss->first_address = first_address(which.family);
     wrapper_->bss->flow_mask = which.flows - 1;
 
-    frame_ = packet(0, which.kind == Kind::NewFlow ? test::syn : test::ack).frame();
+    frame_ = packet(0, which.is_first_packet() ? test::syn : test::ack).frame();
     if (which.kind == Kind::Established || which.kind == Kind::Reply) establish();
     std::memcpy(wrapper_->bss->template_frame, frame_.data(), template_size);
 }
@@ -176,11 +198,13 @@ Measurement Scene::run(int program_fd, std::uint32_t packets) {
                 .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(context) : sizeof(skb)),
                 .repeat = static_cast<int>(packets));
     auto before = datapath_.verdicts();
-    double start = cpu_nanoseconds();
+    double start = thread_cpu_seconds();
     if (bpf_prog_test_run_opts(wrapper_fd_, &options)) fail("BPF_PROG_TEST_RUN");
-    double spent = cpu_nanoseconds() - start;
+    double spent = (thread_cpu_seconds() - start) * 1e9;
     auto after = datapath_.verdicts();
-    return {spent / packets, after[which_.expected()].packets - before[which_.expected()].packets};
+    std::uint64_t on_path = 0;
+    for (auto verdict : which_.expected()) on_path += after[verdict].packets - before[verdict].packets;
+    return {spent / packets, on_path};
 }
 
 }  // namespace weir::bench

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/bpf/datapath.hpp"
 #include "tests/bpf/node.hpp"
@@ -14,17 +15,26 @@ struct wrapper_bpf;
 
 namespace weir::bench {
 
-enum class Kind { Established, Reply, NewFlow, NotOurs, Refused };
+// Crowded: a new flow to one of two backends, whose source ports are all held by flows without an answer. Rejected: to
+// a Service without endpoints; nearly all are beyond what is answered in a second, and dropped.
+enum class Kind { Established, Reply, NewFlow, Crowded, NotOurs, Refused, Rejected };
 
 struct CaseOf {
     Kind kind;
     int family;
-    std::uint32_t flows;  // a power of two; NewFlow, Refused: all that 32 bits can tell apart
+    std::uint32_t flows;  // a power of two; where each packet is another flow, all that 32 bits can tell apart
     test::Hook hook;      // Xdp, UplinkIngress; WorkloadIngress: a pod is the client, so there is no SNAT
     std::string name() const;
     std::string_view program() const;
-    abi::verdict expected() const;
+    std::vector<abi::verdict> expected() const;
+    bool is_first_packet() const { return kind == Kind::NewFlow || kind == Kind::Crowded; }
 };
+
+// Flows of the cases that have one size; and the most that a case has, unless each packet is another flow.
+inline constexpr std::uint32_t flows_of_one_size = 1u << 10, most_flows = 1u << 20;
+
+// Every program with every kind of packet, both families.
+std::vector<CaseOf> all_cases();
 
 struct Measurement {
     double nanoseconds = 0;     // per packet, of CPU time
@@ -40,6 +50,7 @@ public:
 
     Measurement run_null(std::uint32_t packets) { return run(null_fd_, packets); }
     Measurement run_weir(std::uint32_t packets) { return run(weir_fd_, packets); }
+    int program() const { return weir_fd_; }
 
 private:
     test::Packet packet(std::uint32_t flow, int flags) const;

@@ -10,12 +10,12 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <stdexcept>
 #include <vector>
 
 #include "maps/fd.hpp"
 #include "tests/bench/cpu.hpp"
+#include "tests/bench/tool.hpp"
 #include "tests/bench/wire.hpp"
 
 namespace weir::bench {
@@ -107,17 +107,11 @@ int main(int argc, char** argv) {
     CLI::App app("Answers weir-bench-load. Prints `ready` when it listens; runs until it is killed.");
     app.add_option("--port", port, "TCP port, on all addresses of both families")->capture_default_str();
     app.add_option("--cpu", cpu, "CPU to run on");
-    try {
-        app.parse(argc, argv);
+    return run_tool(app, argc, argv, [&] {
         if (cpu >= 0) pin_to_cpu(cpu);
         Server server(port);
         fmt::print("ready\n");
         std::fflush(stdout);
         server.run();
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-serve: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
+    });
 }

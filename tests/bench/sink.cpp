@@ -9,7 +9,6 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <exception>
 #include <iostream>
 #include <numeric>
 #include <stdexcept>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "sink.skel.h"
+#include "tests/bench/tool.hpp"
 
 namespace weir::bench {
 namespace {
@@ -94,15 +94,8 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     app.add_option("--frontend-port", options.frontend_port,
                    "Source port of answers on their way to the client: `returned`, and dropped (default: none)");
-    try {
-        app.parse(argc, argv);
+    return run_tool(app, argc, argv, [&] {
         Sink sink(options);
         serve(sink);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error);
-    } catch (const std::exception& error) {
-        fmt::print(stderr, "weir-bench-sink: {}\n", error.what());
-        return EXIT_FAILURE;
-    }
-    return EXIT_SUCCESS;
+    });
 }

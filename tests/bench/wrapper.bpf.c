@@ -18,6 +18,8 @@
 /* Where the family has its source address's last word, and its source port. */
 const volatile __u32 address_offset = 26;
 const volatile __u32 port_offset = 34;
+/* Octets of a frame, where the program under test may leave it shorter; else 0. */
+const volatile __u32 whole = 0;
 
 __u64 template_frame[TEMPLATE_SIZE / 8];
 __u32 first_address; /* host order: the last word of flow 0's source address */
@@ -96,6 +98,7 @@ static __always_inline int swap_addresses(void* data, void* data_end) {
 
 SEC("xdp.frags")
 int restore_forward(struct xdp_md* ctx) {
+    if (whole && ctx->data_end - ctx->data != whole) bpf_xdp_adjust_tail(ctx, whole - (ctx->data_end - ctx->data));
     if (restore_client((void*)(long)ctx->data, (void*)(long)ctx->data_end)) bpf_tail_call(ctx, &under_test, 0);
     return XDP_ABORTED;
 }
@@ -113,6 +116,7 @@ int null_tx(struct xdp_md* ctx) {
 
 SEC("tc")
 int restore_forward_tc(struct __sk_buff* skb) {
+    if (whole && skb->len != whole) bpf_skb_change_tail(skb, whole, 0);
     if (restore_client((void*)(long)skb->data, (void*)(long)skb->data_end)) bpf_tail_call(skb, &under_test_tc, 0);
     return TC_ACT_SHOT;
 }

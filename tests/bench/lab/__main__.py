@@ -17,11 +17,13 @@ from pathlib import Path
 from tests.lab import LabError
 
 from . import results
-from .stages import STAGES, Case
+from .flood import KINDS
+from .stages import STAGES, Case, Scale
 from .world import Contender, World, default_tools
 
 SIZES = [10, 1000, 10_000]
 WEIR_SIZES = [*SIZES, 44_000]
+FLOODS = [0, 50_000, 100_000, 200_000, 400_000]
 
 
 class Worlds:
@@ -67,9 +69,10 @@ def measure(worlds: Worlds, stage: str, cases: list[Case], rounds: int, seconds:
 
 def run(options: argparse.Namespace) -> dict:
     rows = []
+    scale = Scale(options.services, options.weir_services, options.floods, options.kinds)
     with Worlds(options.tools or default_tools()) as worlds:
         for stage in options.only or STAGES:
-            cases = STAGES[stage](options.services, options.weir_services)
+            cases = STAGES[stage](scale)
             rows += measure(worlds, stage, cases, options.rounds, options.seconds)
     return results.document(options.rounds, options.seconds, rows)
 
@@ -82,6 +85,8 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=0.8, help="of each measurement")
     parser.add_argument("--services", type=int, nargs="+", default=SIZES, help="how many Services kube-proxy's rules have")
     parser.add_argument("--weir-services", type=int, nargs="+", default=WEIR_SIZES)
+    parser.add_argument("--floods", type=int, nargs="+", default=FLOODS, help="packets a second, of stage flood")
+    parser.add_argument("--kinds", nargs="+", choices=list(KINDS), default=list(KINDS), help="of floods")
     parser.add_argument("--json", type=Path, help="also write the results here")
     parser.add_argument("--merge", type=Path, nargs="+", metavar="FILE", help="measure nothing: put results of stages together")
     parser.add_argument("--quick", action="store_true", help="a smoke run; its numbers mean little")
@@ -89,6 +94,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.quick:
         options.rounds, options.seconds, options.services, options.weir_services = 1, 0.1, [10], [10, 100]
+        options.floods = [20_000]
     try:
         if options.merge:
             content = results.merged([json.loads(path.read_text()) for path in options.merge])

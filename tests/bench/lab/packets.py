@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many packets a second does a node pass on? Frames of known UDP flows come to node1 from the router's side, as fast
-as they can be made; node1 sends them on to backends of another node, by the same uplink; there they are counted.
+"""How many packets a second does a node pass on? Frames of UDP flows, all known or each a new one, come to node1 from the
+router's side, as fast as they can be made; node1 sends them on to backends of another node, by the same uplink; there
+they are counted.
 
 The generator has one CPU. Everything that node1 does, and the counting, has the other: a NAPI thread of its uplink.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 
 from tests.lab import LabError, netns, wait_until
 from tests.lab.topology import Node
+from tests.lab.xdp import receive_frames
 
 from . import services
 from .world import CLIENT_CPU, SERVER_CPU, WEIR_XDP, World
@@ -41,7 +43,7 @@ def _threaded(node: Node, on: bool) -> None:
     netns.run("ip", "netns", "exec", node.namespace, "sh", "-c", f"echo {int(on)} > /sys/class/net/eth0/threaded")
 
 
-def _napi_in_a_thread(node: Node, cpu: int) -> None:
+def napi_in_a_thread(node: Node, cpu: int) -> None:
     """What comes to this node's eth0 is worked on by a kernel thread on this CPU, and by nothing else."""
     # Without GRO, and with no XDP program of its own, a veth has no NAPI and takes no XDP frames.
     node.exec("ethtool", "-K", "eth0", "gro", "on")
@@ -51,7 +53,7 @@ def _napi_in_a_thread(node: Node, cpu: int) -> None:
         os.sched_setaffinity(thread, {cpu})
 
 
-def _napi_as_before(node: Node) -> None:
+def napi_as_before(node: Node) -> None:
     _threaded(node, False)
     node.exec("ethtool", "-K", "eth0", "gro", "off")
 
@@ -71,7 +73,7 @@ class PacketPath:
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         try:
             self._read()
-            _napi_in_a_thread(node, SERVER_CPU)
+            napi_in_a_thread(node, SERVER_CPU)
             self._mac = json.loads(node.exec("ip", "-j", "link", "show", "eth0"))[0]["address"]
         except BaseException:
             self.close()
@@ -86,12 +88,17 @@ class PacketPath:
     def close(self) -> None:
         self._sink.stdin.close()
         self._sink.wait()
-        _napi_as_before(self._world.node)
+        napi_as_before(self._world.node)
+        if self._world.contender.proxy == WEIR_XDP:
+            receive_frames(self._world.lab.router, [self._world.node.name])
 
-    def measure(self, seconds: float) -> dict:
-        self.establish()
+    def measure(self, seconds: float, new: bool = False) -> dict:
+        if new:
+            self._world.forget_tracked()
+        else:
+            self.establish()
         before = self._count("drop")
-        sent = self._generate("--seconds", str(seconds))
+        sent = self._generate("--seconds", str(seconds), flows=None if new else FLOWS)
         delivered = self._count("")["delivered"] - before["delivered"]
         return {"sent_per_second": sent["sent"] / sent["seconds"],
                 "delivered_per_second": delivered / sent["seconds"]}
@@ -108,11 +115,13 @@ class PacketPath:
                 return
         raise LabError(f"{self._world.contender}: of {4 * FLOWS} frames of known flows there arrived {arrived}")
 
-    def _generate(self, *options: str) -> dict:
+    def _generate(self, *options: str, flows: int | None = FLOWS) -> dict:
+        if flows:
+            options += ("--flows", str(flows))
         return json.loads(self._world.lab.router.exec(
             str(self._world.tools / "weir-bench-generate"), "--interface", self._world.node.name, "--destination-mac",
             self._mac, "--destination", self._address, "--destination-ports", str(self._port), "--source", CLIENTS,
-            "--flows", str(FLOWS), "--cpu", str(CLIENT_CPU), *options))
+            "--cpu", str(CLIENT_CPU), *options))
 
     def _count(self, command: str) -> dict:
         self._sink.stdin.write(command + "\n")

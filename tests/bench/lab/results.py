@@ -10,6 +10,7 @@ import statistics
 import subprocess
 from pathlib import Path
 
+from . import conntrack
 from .stages import MAIN_METRIC
 
 HEAD_KEYS = ("bench", "kernel", "cpus", "iptables", "nftables")
@@ -22,6 +23,7 @@ def _version(*command: str) -> str:
 def document(rounds: int, seconds: float, rows: list[dict]) -> dict:
     return {"bench": "lab", "kernel": platform.release(), "cpus": os.cpu_count(),
             "iptables": _version("iptables", "--version"), "nftables": _version("nft", "--version"),
+            "conntrack_max": int(conntrack.MAX.read_text()) if conntrack.MAX.exists() else None,
             "rounds": rounds, "seconds": seconds, "results": rows}
 
 
@@ -54,15 +56,34 @@ def _number(value: float) -> str:
 
 def _table(case: str, rows: list[dict]) -> list[str]:
     metrics = [name for name in rows[0] if name in rows[0]["rounds"]]
-    main = MAIN_METRIC[case]
+    main = MAIN_METRIC.get(case, "")
     direct = next((one[main] for one in rows if one["proxy"] == "direct"), None)
-    cells = [["proxy", "services", "place", *metrics, "x direct"]]
+    flooded = ["flood"] if "flood" in rows[0] else []
+    cells = [["proxy", "services", "place", *flooded, *metrics, *(["x direct"] if direct else [])]]
     for one in rows:
         cells.append([one["proxy"], f"{one['services']:,}" if one["services"] else "-", one["place"] or "-",
-                      *(_number(one[name]) for name in metrics), f"{one[main] / direct:.2f}" if direct else "-"])
+                      *(f"{one[name]:,}" for name in flooded), *(_number(one[name]) for name in metrics),
+                      *([f"{one[main] / direct:.2f}"] if direct else [])])
     widths = [max(len(line[column]) for line in cells) for column in range(len(cells[0]))]
     return ["  ".join(cell.ljust(width) if column in (0, 2) else cell.rjust(width)
                       for column, (cell, width) in enumerate(zip(line, widths))).rstrip() for line in cells]
+
+
+def stop_rates(rows: list[dict]) -> dict[str, float | None]:
+    """By proxy: the lowest flood at which fewer than half of the new connections succeed; as it was sent, which may be
+    less than was wanted."""
+    stops: dict[str, float | None] = {}
+    for one in sorted(rows, key=lambda row: row["sent_per_second"]):
+        stops.setdefault(one["proxy"], None)
+        if one["succeeded_percent"] < 50 and stops[one["proxy"]] is None:
+            stops[one["proxy"]] = one["sent_per_second"]
+    return stops
+
+
+def _stops(rows: list[dict]) -> str:
+    told = (f"{proxy} {f'at {rate:,.0f}' if rate is not None else 'at none of these'}"
+            for proxy, rate in stop_rates(rows).items())
+    return f"new connections stop: {', '.join(told)}"
 
 
 def tables(content: dict) -> str:
@@ -70,6 +91,9 @@ def tables(content: dict) -> str:
     groups: dict[tuple[str, str], list[dict]] = {}
     for one in content["results"]:
         groups.setdefault((one["case"], one["way"]), []).append(one)
-    parts = [f"{case}, {way} (x direct: {MAIN_METRIC[case]})\n" + "\n".join(_table(case, rows))
-             for (case, way), rows in groups.items()]
+    parts = []
+    for (case, way), rows in groups.items():
+        flood = "flood" in rows[0]
+        title = f"{case}, {way}" + ("" if flood else f" (x direct: {MAIN_METRIC[case]})")
+        parts.append("\n".join([title, *_table(case, rows), *([_stops(rows)] if flood else [])]))
     return "\n\n".join(parts)

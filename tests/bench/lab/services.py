@@ -51,13 +51,17 @@ def measured(name: str, number: int, pods: Iterable[str]) -> list[ServicePort]:
 
 # Names of what is measured, by place in a list that is searched from its beginning.
 MIDDLE, LAST = "middle", "last"
+# A Service whose backends are beyond the router, or nowhere: what goes to them costs the node alone.
+ELSEWHERE, ELSEWHERE_NET = "elsewhere", "10.244.127.0/24"
 
 
 def service_ports(count: int, pods: list[str]) -> list[ServicePort]:
     """`count` Services: one in the middle and one at the end are measured."""
-    fillers = [filler(number) for number in range(count - 2)]
-    half = len(fillers) // 2
-    return [*fillers[:half], *measured(MIDDLE, 1, pods), *fillers[half:], *measured(LAST, 2, pods)]
+    fillers = [filler(number) for number in range(count - 3)]
+    half = count // 2 - 1
+    return [*fillers[:half], *measured(MIDDLE, 1, pods), *fillers[half:],
+            *measured(ELSEWHERE, 3, [_ip(ELSEWHERE_NET.partition("/")[0], number) for number in (1, 2)]),
+            *measured(LAST, 2, pods)]
 
 
 def objects(ports: list[ServicePort]) -> list[dict]:

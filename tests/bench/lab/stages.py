@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
 
+from . import flood
 from .packets import PacketPath
 from .services import LAST, MIDDLE
 from .world import CLIENT_CPU, DIRECT, IPTABLES, NFTABLES, SERVER_CPU, WEIR, WEIR_XDP, Contender, World
@@ -14,7 +15,7 @@ from .world import CLIENT_CPU, DIRECT, IPTABLES, NFTABLES, SERVER_CPU, WEIR, WEI
 POD_TO_CLUSTER_IP, OUTSIDE_TO_NODE_PORT = "pod to ClusterIP", "outside to NodePort"
 WAYS = (POD_TO_CLUSTER_IP, OUTSIDE_TO_NODE_PORT)
 
-# Source ports of outside clients, used in turn. weir has 4,535 ports for each backend by default and keeps one for 10
+# Source ports of outside clients, used in turn. weir has 20,000 ports for each backend by default and keeps one for 10
 # seconds after its connection; kube-proxy's conntrack has 64,512 and keeps one for 120. A client that comes back from
 # the same port takes its old one again, so this many ports never exhaust either.
 OUTSIDE_PORTS = "32768-36767"
@@ -34,18 +35,31 @@ class Case:
     contender: Contender
     place: str  # of the measured Service among all
     run: Callable[[World, float], dict[str, float]]
+    flood: int | None = None  # packets a second that are wanted of it
 
     def keys(self) -> dict:
         return {"case": self.name, "way": self.way, "proxy": self.contender.proxy,
-                "services": self.contender.services, "place": self.place}
+                "services": self.contender.services, "place": self.place} | \
+            ({} if self.flood is None else {"flood": self.flood})
+
+
+@dataclass(frozen=True)
+class Scale:
+    """How much is measured."""
+
+    services: list[int]       # of kube-proxy's rules
+    weir_services: list[int]
+    floods: list[int]         # packets a second
+    kinds: list[str]          # of floods
 
 
 LARGE, SMALL = "throughput", "throughput, 1500-byte packets"
+NEW_FLOWS = "packets of new flows"
 
 # By case, the number that says most.
-MAIN_METRIC = {"packets": "delivered_per_second", "connections": "connections_per_second",
-               "new connections": "p50_us", "kept connections": "p50_us", LARGE: "gigabits_per_second",
-               SMALL: "gigabits_per_second"}
+MAIN_METRIC = {"packets": "delivered_per_second", NEW_FLOWS: "delivered_per_second",
+               "connections": "connections_per_second", "new connections": "p50_us", "kept connections": "p50_us",
+               LARGE: "gigabits_per_second", SMALL: "gigabits_per_second"}
 
 
 def _load(way: str, place: str, mode: str, connections: int, finish: Callable[[dict], dict],
@@ -79,27 +93,29 @@ def _places(contender: Contender, way: str) -> list[str]:
     return [LAST]
 
 
-def connections(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+def connections(scale: Scale) -> list[Case]:
     """A connection for each request, as many as go."""
-    contenders = [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in weir_sizes),
-                  *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in sizes)]
+    contenders = [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in scale.weir_services),
+                  *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in scale.services)]
     return [Case("connections", way, contender, place if contender.services else "",
                  _load(way, place, "connect", CONNECTIONS, _rate("connections_per_second")))
             for way in WAYS for contender in contenders for place in _places(contender, way)]
 
 
-def _ends(sizes: list[int], weir_sizes: list[int]) -> list[Contender]:
+def _ends(scale: Scale) -> list[Contender]:
     """Everyone with few Services, and with the most."""
-    return [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in sorted({weir_sizes[0], weir_sizes[-1]})),
-            *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in sorted({sizes[0], sizes[-1]}))]
+    def ends(sizes: list[int]) -> list[int]:
+        return sorted({sizes[0], sizes[-1]})
+    return [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in ends(scale.weir_services)),
+            *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in ends(scale.services))]
 
 
-def latency(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+def latency(scale: Scale) -> list[Case]:
     """How long requests take while a few are under way."""
     return [Case(name, way, contender, LAST if contender.services else "",
                  _load(way, LAST, mode, CONNECTIONS_LATENCY, _latency))
             for name, mode in (("new connections", "connect"), ("kept connections", "keepalive"))
-            for way in WAYS for contender in _ends(sizes, weir_sizes)]
+            for way in WAYS for contender in _ends(scale)]
 
 
 def _upload(way: str, whole: bool) -> Callable:
@@ -112,25 +128,41 @@ def _upload(way: str, whole: bool) -> Callable:
     return run
 
 
-def throughput(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
+def throughput(scale: Scale) -> list[Case]:
     """Bytes of a few connections: in the large packets that segmentation offload makes of them all the way, and in such
     as fit a wire from the router on."""
-    contenders = [one for one in _ends(sizes, weir_sizes) if one.proxy in (DIRECT, WEIR) or one.services == sizes[0]]
+    contenders = [one for one in _ends(scale) if one.proxy in (DIRECT, WEIR) or one.services == scale.services[0]]
     return [Case(name, way, contender, LAST if contender.services else "", _upload(way, name == LARGE))
             for name in (LARGE, SMALL) for way in WAYS for contender in contenders]
 
 
-def packets(sizes: list[int], weir_sizes: list[int]) -> list[Case]:
-    """Frames of established UDP flows, as many as a node passes on."""
-    contenders = _ends(sizes, weir_sizes)
+def packets(scale: Scale) -> list[Case]:
+    """Frames of established UDP flows, and of such as nobody has seen before, as many as a node passes on."""
+    contenders = _ends(scale)
     contenders += [Contender(WEIR_XDP, one.services) for one in contenders if one.proxy == WEIR]
 
-    def run(world: World, seconds: float) -> dict[str, float]:
-        with PacketPath(world) as path:
-            return path.measure(seconds)
-    return [Case("packets", OUTSIDE_TO_NODE_PORT, contender, LAST if contender.services else "", run)
+    def run(new: bool) -> Callable[[World, float], dict[str, float]]:
+        def measure(world: World, seconds: float) -> dict[str, float]:
+            with PacketPath(world) as path:
+                return path.measure(seconds, new)
+        return measure
+    return [Case(name, OUTSIDE_TO_NODE_PORT, contender, LAST if contender.services else "", run(name == NEW_FLOWS))
+            for name in ("packets", NEW_FLOWS) for contender in contenders]
+
+
+def floods(scale: Scale) -> list[Case]:
+    """Clients of a NodePort while somebody floods: by kind and rate."""
+    contenders = [Contender(WEIR, scale.weir_services[0]), Contender(WEIR_XDP, scale.weir_services[0]),
+                  Contender(IPTABLES, scale.services[0]), Contender(NFTABLES, scale.services[0])]
+
+    kinds = [flood.KINDS[name] for name in scale.kinds]
+
+    def run(kind: flood.Flood, rate: int) -> Callable[[World, float], dict[str, float]]:
+        return lambda world, seconds: flood.Attack(world, kind, rate, seconds).measure()
+    return [Case(kind.name, OUTSIDE_TO_NODE_PORT, contender, LAST, run(kind, rate), rate)
+            for kind in kinds for rate in scale.floods if rate or kind is kinds[0]  # without a flood they are the same
             for contender in contenders]
 
 
-STAGES: dict[str, Callable[[list[int], list[int]], list[Case]]] = {
-    "packets": packets, "connections": connections, "latency": latency, "throughput": throughput}
+STAGES: dict[str, Callable[[Scale], list[Case]]] = {
+    "packets": packets, "connections": connections, "latency": latency, "throughput": throughput, "flood": floods}

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -22,7 +23,7 @@ from tests.lab.namespace import Namespace
 from tests.lab.nursery import ROOT
 from tests.lab.topology import Node
 
-from . import iptables, nftables, services
+from . import conntrack, iptables, nftables, services
 from .services import LAST, ServicePort
 
 DIRECT, WEIR, WEIR_XDP, IPTABLES, NFTABLES = "direct", "weir", "weir xdp", "iptables", "nftables"
@@ -75,8 +76,12 @@ class World:
         return self.lab.pod("visitor")
 
     @property
+    def _server_pods(self) -> list[Namespace]:
+        return [self.lab.pod(name) for name in ("server-1", "server-2")]
+
+    @property
     def backends(self) -> list[str]:
-        return [self.lab.pod(name).addresses[4] for name in ("server-1", "server-2")]
+        return [pod.addresses[4] for pod in self._server_pods]
 
     def target(self, outside: bool, place: str = LAST) -> tuple[str, int]:
         """Where the client connects: ClusterIP or NodePort; without a proxy a pod itself."""
@@ -84,6 +89,18 @@ class World:
             return self.backends[0], services.BACKEND_PORT
         port = next(port for port in self.ports if port.name == place)
         return (self.node.addresses[4], port.node_port) if outside else (port.cluster_ip, port.port)
+
+    def fresh_servers(self, cpu: int, cookies: bool) -> None:
+        """Servers that remember no half of a connection; with cookies they never do."""
+        for server in self._servers:
+            os.kill(server, signal.SIGKILL)
+            wait_until(lambda: self.lab.nursery.exit_code(server) is not None, "a server ends")
+        self._servers = []
+        for pod in self._server_pods:
+            pod.sysctl({"ipv4/tcp_syncookies": 2 if cookies else 1})
+            self._serve(pod)
+        wait_until(lambda: self.load(True, LAST, "--connections", "1", "--seconds", "0.02", "--warm-up", "0",
+                                     server_cpu=cpu)["failed"] == 0, f"{self.contender} serves")
 
     def load(self, outside: bool, place: str, *options: str, server_cpu: int = SERVER_CPU) -> dict:
         """Runs weir-bench-load from the client pod, or from outside."""
@@ -111,13 +128,19 @@ class World:
         """Connections that conntrack knows in each node."""
         return [int(node.exec("cat", "/proc/sys/net/netfilter/nf_conntrack_count")) for node in self.lab.nodes]
 
+    def forget_tracked(self) -> None:
+        """Empties conntrack in each node that has it."""
+        if self.contender.proxy in (IPTABLES, NFTABLES):
+            for node in self.lab.nodes:
+                conntrack.flush(node.network)
+
     def check_tracking(self) -> None:
         """After traffic: conntrack must have followed it where kube-proxy's rules are, and nowhere else."""
         expected = self.contender.proxy in (IPTABLES, NFTABLES)
-        for count in self.tracked():
-            if (count > 0) != expected:
-                raise LabError(f"{self.contender}: conntrack has {count} entries; it should "
-                               f"{'follow' if expected else 'not follow'} connections in this lab")
+        counts = self.tracked()
+        if any(counts) != expected:
+            raise LabError(f"{self.contender}: conntrack has {counts} entries; it should "
+                           f"{'follow' if expected else 'not follow'} connections in this lab")
 
     # --- how it comes about
 
@@ -136,8 +159,8 @@ class World:
             self._load_nftables()
         elif self.contender.services:
             self._program_weir()
-        for name in ("server-1", "server-2"):
-            self._serve(self.lab.pod(name))
+        for pod in self._server_pods:
+            self._serve(pod)
         for outside in (False, True):
             wait_until(lambda: self.load(outside, LAST, "--connections", "1", "--seconds", "0.05")["failed"] == 0,
                        f"{self.contender} serves")

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Included before each source of the datapath: counts what it asks of maps, by the kind of map. */
+#ifndef WEIR_BENCH_COUNT_H
+#define WEIR_BENCH_COUNT_H
+
+#include <linux/bpf.h>
+#include <linux/types.h>
+
+#include <bpf/bpf_helpers.h>
+
+/* The only thing in .bss of XDP and tc programs. No struct: a skeleton would want to know it. */
+enum map_use {
+    HASH_LOOKUP, /* LRU and LPM too */
+    ARRAY_LOOKUP,
+    HASH_WRITE, /* updates and deletions */
+    MAP_USES,
+};
+__u64 map_uses[MAP_USES];
+
+/*
+ * By hand, in registers that are free before a call: the counters must not make anything be spilled, since the longest
+ * chain of calls comes near to the 512 bytes of stack that there are.
+ */
+static __always_inline void count_use(enum map_use use) {
+    asm volatile(
+        "r0 = %[uses] ll\n"
+        "r5 = *(u64 *)(r0 + %[offset])\n"
+        "r5 += 1\n"
+        "*(u64 *)(r0 + %[offset]) = r5" ::[uses] "i"(map_uses),
+        [offset] "i"(use * sizeof(__u64))
+        : "r0", "r5", "memory");
+}
+
+/* What __uint(type, ...) of a map's definition says. */
+#define MAP_TYPE_OF(map) (sizeof(*(map)->type) / sizeof(int))
+#define IS_ARRAY(map) (MAP_TYPE_OF(map) == BPF_MAP_TYPE_ARRAY || MAP_TYPE_OF(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
+
+#define bpf_map_lookup_elem(map, key)                          \
+    ({                                                         \
+        count_use(IS_ARRAY(map) ? ARRAY_LOOKUP : HASH_LOOKUP); \
+        bpf_map_lookup_elem(map, key);                         \
+    })
+#define bpf_map_update_elem(map, key, value, flags)  \
+    ({                                               \
+        count_use(HASH_WRITE);                       \
+        bpf_map_update_elem(map, key, value, flags); \
+    })
+#define bpf_map_delete_elem(map, key)  \
+    ({                                 \
+        count_use(HASH_WRITE);         \
+        bpf_map_delete_elem(map, key); \
+    })
+
+#endif
