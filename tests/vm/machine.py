@@ -36,23 +36,24 @@ def qemu() -> str | None:
     return shutil.which("qemu-system-x86_64")
 
 
-def boot(kernel: Kernel, initramfs: Path, *, seconds: float) -> Boot:
-    """Runs until the guest switches itself off; QEMU is killed when the time is over or the caller is interrupted."""
+def boot(kernel: Kernel, initramfs: Path, console: Path, *, seconds: float) -> Boot:
+    """Runs until the guest switches itself off; QEMU is killed when the time is over or the caller is interrupted. What
+    it writes to its console is in that file, for a person too who wonders how far it is."""
     program = qemu()
     assert program is not None
     # A killed test leaves no machine behind.
     command = ["setpriv", "--pdeathsig", "KILL", program, "-accel", "tcg,thread=multi", "-cpu", "max",
                "-smp", "2", "-m", "1536", "-nodefaults", "-display", "none", "-no-reboot", "-serial", "stdio",
                "-kernel", str(kernel.image), "-initrd", str(initramfs), "-append", "console=ttyS0 quiet panic=-1 rdinit=/init mitigations=off"]
-    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as guest:
+    with console.open("wb") as output, subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output,
+                                                        stderr=subprocess.STDOUT) as guest:
         try:
-            output, _ = guest.communicate(timeout=seconds)
+            guest.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
-            guest.kill()
-            output, _ = guest.communicate()
+            pass  # the step that did not end is told of, and the console with it
         finally:
             guest.kill()
-    return read(output.decode(errors="replace"))
+    return read(console.read_text(errors="replace"))
 
 
 def read(console: str) -> Boot:
