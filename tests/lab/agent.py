@@ -23,7 +23,7 @@ BPFFS = Path("/sys/fs/bpf")
 WORKLOAD_PATTERN = "pod*"
 
 # A lab has few flows; at their default sizes the maps of a few nodes would take gigabytes.
-SMALL_MAPS = {"flowTable": {"assured": 16384, "unassured": 8192},
+SMALL_MAPS = {"flowTable": {"assured": 16384, "assuredUdp": 16384, "unassured": 8192},
               "maps": {"frontends": 4096, "services": 4096, "backends": 4096, "slots": 262144}}
 
 
@@ -81,9 +81,14 @@ class Agent:
         self._uplinks = uplinks
         self.config_file = folder / f"{node.name}.yaml"
         cidrs = ",".join(addresses.SERVICE_CIDRS[family] for family in addresses.FAMILIES)
-        self.config_file.write_text(yaml.safe_dump(merged({"serviceCIDR": cidrs, "datapath": SMALL_MAPS}, config)))
+        self._config = merged({"serviceCIDR": cidrs, "datapath": SMALL_MAPS}, config)
+        self.configure({})
         self._pid: int | None = None
         self._log_begin = 0
+
+    def configure(self, over: dict) -> None:
+        """What its next start reads: the settings that it was made with, and these."""
+        self.config_file.write_text(yaml.safe_dump(merged(self._config, over)))
 
     # --- its life
 
@@ -181,6 +186,15 @@ class Agent:
     def socket_hooks(self) -> dict[str, int]:
         """Links of the socket hooks: by pin, the link's id in the kernel."""
         return {pin.name: _described("link", pin)["id"] for pin in self.pins() if pin.name.startswith("cgroup-")}
+
+    def map_sizes(self) -> dict[str, int]:
+        """Entries that the kernel made each map with."""
+        return {pin.name: _described("map", pin)["max_entries"] for pin in self.pins() if pin.parent.name == "maps"}
+
+    def kernel_entries(self, name: str) -> list[list[str]]:
+        """Keys of a map, as bpftool has them."""
+        dump = json.loads(netns.run("bpftool", "-j", "map", "dump", "pinned", str(self.pin_path / "maps" / name)))
+        return sorted(entry["key"] for entry in dump)
 
     def detach(self) -> str:
         return self.cli("detach")
