@@ -9,13 +9,14 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import yaml
 from labs import FAMILIES, PROTOCOLS
 
-from tests.lab import Lab, LabError, content, netns, objects, registry, wait_until
+from tests.lab import Lab, LabError, content, netns, objects, registry, wait_until, waiting
 from tests.lab.nursery import ROOT
 
 WORLDS = {"routed": {"pods": "routed"}, "bridged": {"pods": "bridged"}, "overlay": {"pods": "bridged", "overlay": True},
@@ -167,36 +168,42 @@ def test_two_labs_live_side_by_side_and_leave_nothing() -> None:
 
 
 HOLDER = """
-import signal
-from tests.lab import Lab, objects
+from tests.lab import Lab, objects, waiting
 with Lab(weir=False) as lab:
     lab.deploy(objects.deployment("web", replicas=2))
     lab.pod("web-1").http_get(lab.pod("web-2").addresses[4], 8080)
     print(lab.id, flush=True)
-    signal.pause()
+    waiting.until_interrupted()
 """
 
 
-def hold_elsewhere() -> tuple[subprocess.Popen[str], registry.Entry]:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER], cwd=ROOT, stdout=subprocess.PIPE, text=True)
-    return holder, registry.Entry(holder.stdout.readline().strip())
+@contextmanager
+def held_elsewhere() -> Iterator[tuple[subprocess.Popen[str], registry.Entry]]:
+    holder = subprocess.Popen([sys.executable, "-X", "faulthandler", "-c", HOLDER], cwd=ROOT, stdout=subprocess.PIPE,
+                              text=True)
+    try:
+        yield holder, registry.Entry(holder.stdout.readline().strip())
+    finally:
+        if holder.poll() is None:
+            holder.send_signal(signal.SIGABRT)  # it tells where it was
+            holder.wait()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_lab_leaves_nothing(number: signal.Signals) -> None:
-    holder, entry = hold_elsewhere()
-    assert traces(entry)
-    holder.send_signal(number)
-    holder.wait(timeout=30)
-    assert traces(entry) == []
+    with held_elsewhere() as (holder, entry):
+        assert traces(entry)
+        holder.send_signal(number)
+        holder.wait(timeout=waiting.DEADLINE)
+        assert traces(entry) == []
 
 
 def test_a_killed_lab_takes_its_processes_along_and_is_reaped() -> None:
-    holder, entry = hold_elsewhere()
-    pids = [int(pid) for name in entry.namespaces() for pid in netns.run("ip", "netns", "pids", name).split()]
-    assert pids
-    holder.kill()
-    holder.wait()
+    with held_elsewhere() as (holder, entry):
+        pids = [int(pid) for name in entry.namespaces() for pid in netns.run("ip", "netns", "pids", name).split()]
+        assert pids
+        holder.kill()
+        holder.wait()
     wait_until(lambda: not any(registry.start_time(pid) for pid in pids), "the lab's processes end")
     assert entry.namespaces()
     assert entry in registry.reap()

@@ -14,7 +14,7 @@ from . import hints, registry
 from .background import hold_after
 from .errors import LabError
 from .lab import Lab
-from .waiting import wait_until
+from .waiting import until_interrupted, wait_until
 
 
 def up(options: argparse.Namespace) -> int:
@@ -34,7 +34,7 @@ def up(options: argparse.Namespace) -> int:
             pass
         return 0
 
-    return hold_after(work) if options.keep else work(signal.pause)
+    return hold_after(work) if options.keep else work(until_interrupted)
 
 
 def listing(_: argparse.Namespace) -> int:

@@ -9,6 +9,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from .waiting import until_interrupted
+
 
 def hold_after(work: Callable[[Callable[[], None]], int]) -> int:
     """Runs work(stay) in the background process and passes its output through. The command returns when work does, or
@@ -26,7 +28,7 @@ def hold_after(work: Callable[[Callable[[], None]], int]) -> int:
             for fd in (0, 1, 2):
                 os.dup2(null, fd)
             os.write(writer, b"s")
-            signal.pause()
+            until_interrupted()
 
         sys.exit(work(stay))
     os.close(writer)

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable
 from typing import TypeVar
@@ -26,3 +28,13 @@ def wait_until(condition: Callable[[], T], what: str | Callable[[], str], deadli
         if time.monotonic() > end:
             raise LabError(f"not within {deadline:.0f} s: {what() if callable(what) else what}")
         time.sleep(INTERVAL)
+
+
+def until_interrupted() -> None:
+    """Sleeps until the handler of a signal raises something. signal.pause() sleeps on if the signal comes just before the
+    call, or to another thread: Python only notes it then. A byte in a pipe is not missed."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    while True:
+        os.read(reader, 1)
