@@ -12,6 +12,15 @@ static struct sweep_result result;
 static __u64 began; /* ns: the number of this sweep, which no other one has had, of whatever agent */
 static __u32 now;   /* ticks */
 
+/*
+ * Every flow begins as a pair of the ring (unassured.h). Where walks have found nothing for longer than a CPU goes on
+ * with a lot of sequences, and none has been taken meanwhile, there is nothing to find: a node at rest is left at rest.
+ */
+#define REST_NS 100000000ULL /* 6 ticks: a lot is given up after 2 */
+static __u64 rest_began;     /* ns: the first of these walks; 0: the last one has found something */
+static __u64 rest_seen;      /* ns: the last of them */
+static __u32 rest_sequence;  /* the next one while they lasted */
+
 /* A flow holds its port by the reply tuple. SCTP may have kept one that is not of the range. */
 static __always_inline int holds_port(const struct flow *f, const struct flow6_key *tuple)
 {
@@ -174,10 +183,39 @@ static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *un
     return 0;
 }
 
+static __always_inline int is_at_rest(__u32 sequence)
+{
+    return rest_began && rest_sequence == sequence && rest_seen - rest_began > REST_NS;
+}
+
+/* sequence: the next one when the walk began. */
+static __always_inline void note_rest(__u32 sequence)
+{
+    if (result.visited) {
+        rest_began = 0;
+        return;
+    }
+    if (!rest_began || rest_sequence != sequence)
+        rest_began = began;
+    rest_seen = began;
+    rest_sequence = sequence;
+}
+
 SEC("syscall")
 int weir_sweep(struct sweep_result *ctx)
 {
+    __u32 zero = 0;
+    struct pair_head *head = bpf_map_lookup_elem(&unassured_head, &zero);
+
+    if (!head)
+        return 0;
+    __u32 sequence = *(volatile __u32 *)&head->next;
     __builtin_memset(&result, 0, sizeof(result));
+    if (is_at_rest(sequence)) {
+        result.at_rest = 1;
+        *ctx = result;
+        return 0;
+    }
     began = bpf_ktime_get_ns();
     now = config.jiffy_ns ? ticks_of_jiffies() : began >> TICK_SHIFT;
     /* The ring last: a pair that is promoted meanwhile is counted once at most. */
@@ -187,6 +225,7 @@ int weir_sweep(struct sweep_result *ctx)
     bpf_for_each_map_elem(&flows6_udp, visit6, NULL, 0);
     bpf_for_each_map_elem(&unassured, visit_pair, NULL, 0);
     bpf_for_each_map_elem(&snat_usage, publish_count, NULL, 0);
+    note_rest(sequence);
     *ctx = result;
     return 0;
 }

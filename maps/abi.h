@@ -268,7 +268,10 @@ struct pair_bucket {
 };
 WEIR_STATIC_ASSERT(sizeof(struct pair_bucket) == 64, "pair_bucket is one cache line");
 
-/* Map `unassured_head` (array of one). Writer and reader: datapath, which takes sequences from it in small lots. */
+/*
+ * Map `unassured_head` (array of one). Writer: datapath, which takes sequences from it in small lots. Reader: datapath,
+ * sweeper.
+ */
 struct pair_head {
     __u32 next;
 };
@@ -386,6 +389,7 @@ struct sweep_result {
     __u64 expired;
     __u64 closed;
     __u64 orphaned; /* UDP and SCTP flows whose backend is gone */
+    __u64 at_rest;  /* 1: no flow can be there, and none was looked for */
 };
 
 #ifdef __cplusplus

@@ -118,7 +118,7 @@ const std::map<std::string, Layout>& ours() {
         {"sweep_result",
          {sizeof(abi::sweep_result),
           {FIELD(sweep_result, visited), FIELD(sweep_result, expired), FIELD(sweep_result, closed),
-           FIELD(sweep_result, orphaned)}}},
+           FIELD(sweep_result, orphaned), FIELD(sweep_result, at_rest)}}},
     };
     return layouts;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the sweeper takes away, what it leaves, and whether it counts right. One count is one flow, both directions.
+#include <chrono>
+
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -38,6 +40,29 @@ protected:
 
 TEST_P(Sweep, EmptyTables) {
     sweeps(0, 0, 0, 0);
+}
+
+TEST_P(Sweep, NothingIsLookedForWhereNothingCanBe) {
+    auto until_rest = [&] {
+        auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
+        while (!world.datapath.sweep().at_rest) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    };
+    until_rest();
+    // A pair of the ring first, an entry of the assured tables then: both are found, and end the rest.
+    start();
+    auto found = world.datapath.sweep();
+    EXPECT_EQ(found.at_rest, 0U);
+    EXPECT_EQ(found.visited, 2U);
+    world.establish({at.client, 40001}, frontend);
+    // Longer than it takes where nothing is there.
+    auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+    do {
+        found = world.datapath.sweep();
+        ASSERT_EQ(found.at_rest, 0U);
+        ASSERT_EQ(found.visited, 4U);
+    } while (std::chrono::steady_clock::now() < end);
+    age(read(world.arrive(world.packet({at.client, 40000}, frontend, syn)).frame).tuple, 100'000);
+    sweeps(1, 0, 0, 2);
 }
 
 TEST_P(Sweep, YoungFlowsStay) {
