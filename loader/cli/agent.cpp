@@ -53,8 +53,7 @@ Agent::Agent(boost::asio::io_context& io, const Config& config, const datapath::
           io, programs, snat_range(config), [this](const auto& result) { on_sweep(result); },
           [this](const auto& aborted) { on_sockets(aborted); }),
       links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
-      source_(io, config.manifests,
-              [this](auto changes, auto problems) { on_source(std::move(changes), std::move(problems)); }),
+      source_(io, config.manifests, [this](auto report) { on_source(std::move(report)); }),
       node_(node_context()),
       planner_(node_),
       layout_({.frontends = programs.sizes().frontends,
@@ -112,9 +111,11 @@ void Agent::on_routes() {
     if (auto bumped = writer_.bump_route_generation(); !bumped) spdlog::error("{}", bumped.error());
 }
 
-void Agent::on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems) {
+void Agent::on_source(source::Report report) {
     health_.queued();
-    for (auto& change : std::exchange(changes, {})) cluster_.apply(std::move(change));
+    for (auto& change : std::exchange(report.changes, {})) cluster_.apply(std::move(change));
+    if (!report.complete) return;
+    auto& problems = report.problems;
     bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
     // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken
     // away.

@@ -39,7 +39,7 @@ private:
     void adopt();
     void on_links(const std::vector<datapath::Link>& links, const std::vector<unsigned>& default_routes);
     void on_routes();
-    void on_source(std::vector<model::Change> changes, std::vector<model::Problem> problems);
+    void on_source(source::Report report);
     void on_sweep(const std::expected<datapath::Sweep, std::string>& result);
     void look_at_snat_ports(const std::vector<datapath::SnatUse>& uses);
     std::uint64_t snat_drops() const;

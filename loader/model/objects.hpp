@@ -12,9 +12,11 @@
 #include <vector>
 
 #include "loader/model/address.hpp"
-#include "loader/model/file_name.hpp"
+#include "loader/model/shared_text.hpp"
 
 namespace weir::model {
+
+using FileName = SharedText;
 
 // Where an object was written, for messages. file is empty for objects of the Kubernetes API; line is 1-based, 0:
 // unknown.

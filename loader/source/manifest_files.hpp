@@ -19,8 +19,7 @@ namespace weir::source {
 
 // Tells one content of a file from another without reading it.
 struct FileStamp {
-    std::uint64_t device = 0;
-    std::uint64_t inode = 0;
+    std::uint64_t file = 0;  // inode and device, mixed into one: tens of thousands of stamps are kept
     std::int64_t size = 0;
     std::int64_t modified = 0;  // ns since the epoch
     std::int64_t changed = 0;   // ns since the epoch

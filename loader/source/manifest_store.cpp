@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace weir::source {
 
@@ -11,6 +12,19 @@ namespace {
 
 bool is_good(const FileReading& reading) {
     return reading.state == FileReading::State::read && !reading.decoded.malformed;
+}
+
+// There are tens of thousands: in one text they take half of what an Identity does.
+std::string packed(const model::Identity& identity) {
+    std::string text(1, static_cast<char>(identity.kind));
+    return text.append(identity.name.name_space).append(1, '\0').append(identity.name.name);
+}
+
+model::Identity unpacked(const model::SharedText& text) {
+    auto kind = static_cast<model::Kind>(text.view().front());
+    auto names = text.view().substr(1);
+    auto end = names.find('\0');
+    return {kind, {std::string(names.substr(0, end)), std::string(names.substr(end + 1))}};
 }
 
 std::string title(const model::Identity& identity) {
@@ -28,18 +42,15 @@ std::vector<model::Change> ManifestStore::update(Readings readings, const Reread
     return out;
 }
 
-void ManifestStore::set_remarks(const model::FileName& name, File& file, Remarks remarks) {
-    if (file.remarks) {
-        for (const auto& kind : file.remarks->skipped)
+void ManifestStore::set_remarks(const model::FileName& file, Remarks remarks) {
+    if (auto before = remarks_.find(file); before != remarks_.end()) {
+        for (const auto& kind : before->second.skipped)
             if (auto known = skipped_.find(kind); --known->second == 0) skipped_.erase(known);
+        remarks_.erase(before);
     }
     for (const auto& kind : remarks.skipped) ++skipped_[kind];
-    if (remarks.problems.empty())
-        files_with_problems_.erase(name);
-    else
-        files_with_problems_.insert(name);
     bool none = remarks.problems.empty() && remarks.skipped.empty() && !remarks.stale;
-    file.remarks = none ? nullptr : std::make_unique<Remarks>(std::move(remarks));
+    if (!none) remarks_.emplace(file, std::move(remarks));
 }
 
 void ManifestStore::take(const model::FileName& name, FileReading& reading, Touched& touched) {
@@ -49,76 +60,91 @@ void ManifestStore::take(const model::FileName& name, FileReading& reading, Touc
         auto problems = unreadable
                             ? std::vector<model::Problem>{{model::Severity::error, {name, 0}, "", reading.failure}}
                             : std::move(reading.decoded.problems);
-        auto skipped = file.remarks ? file.remarks->skipped : std::vector<std::string>();
-        set_remarks(name, file, {.problems = std::move(problems), .skipped = std::move(skipped), .stale = true});
+        auto before = remarks_.find(name);
+        auto skipped = before == remarks_.end() ? std::vector<std::string>() : before->second.skipped;
+        set_remarks(name, {.problems = std::move(problems), .skipped = std::move(skipped), .stale = true});
         return;
     }
-    set_remarks(name, file,
-                {.problems = std::move(reading.decoded.problems), .skipped = std::move(reading.decoded.skipped)});
+    set_remarks(name, {.problems = std::move(reading.decoded.problems), .skipped = std::move(reading.decoded.skipped)});
 
-    auto before = std::move(file.objects);
-    file.objects.clear();
+    auto before = std::exchange(file, {});
     for (std::size_t i = 0; i < reading.decoded.objects.size(); ++i) {
         const auto& object = reading.decoded.objects[i];
         Given given{name, reading.decoded.fingerprints[i], model::origin_of(object).line};
-        file.objects.push_back(give(model::identity_of(object), std::move(given), touched));
+        file.push_back(give(model::identity_of(object), std::move(given), touched));
     }
     for (const auto& identity : reading.decoded.refused) {
-        auto known = objects_.find(identity);
-        if (known != objects_.end() && std::ranges::binary_search(before, &known->first))
-            file.objects.push_back(&known->first);
+        auto known = objects_.find(packed(identity));
+        if (known != objects_.end() && std::ranges::binary_search(before, &known->first)) file.push_back(&known->first);
     }
-    std::ranges::sort(file.objects);
-    file.objects.shrink_to_fit();
-    for (const auto* identity : before)
-        if (!std::ranges::binary_search(file.objects, identity)) withdraw(name, *identity, touched);
-}
-
-const ManifestStore::Given* ManifestStore::in_force(const std::vector<Given>& given) {
-    auto first = std::ranges::min_element(given, {}, &Given::file);
-    return first == given.end() ? nullptr : &*first;
+    std::ranges::sort(file);
+    file.shrink_to_fit();
+    for (const auto* key : before)
+        if (!std::ranges::binary_search(file, key)) withdraw(name, key, touched);
 }
 
 void ManifestStore::touch(const Objects::value_type& entry, Touched& touched) {
-    const auto* now = in_force(entry.second);
-    touched.try_emplace(&entry.first, now ? std::optional(Force{now->file, now->fingerprint}) : std::nullopt);
+    const auto& [key, now] = entry;
+    touched.try_emplace(&key, now.file.empty() ? std::nullopt : std::optional(Force{now.file, now.fingerprint}));
 }
 
-const model::Identity* ManifestStore::give(const model::Identity& identity, Given given, Touched& touched) {
-    auto& entry = *objects_.try_emplace(identity).first;
+ManifestStore::Key ManifestStore::give(const model::Identity& identity, Given given, Touched& touched) {
+    auto& entry = *objects_.try_emplace(packed(identity)).first;
+    auto& [key, now] = entry;
     touch(entry, touched);
-    auto& all = entry.second;
-    auto mine = std::ranges::find(all, given.file, &Given::file);
-    if (mine == all.end())
-        all.push_back(std::move(given));
-    else
+    if (now.file.empty() || now.file == given.file) {
+        now = std::move(given);
+        return &key;
+    }
+    auto& outdone = outdone_[&key];
+    if (auto mine = std::ranges::find(outdone, given.file, &Given::file); mine != outdone.end())
         *mine = std::move(given);
-    if (all.size() > 1) contested_.insert(&entry.first);
-    return &entry.first;
+    else
+        outdone.push_back(std::move(given));
+    settle(now, outdone);
+    return &key;
 }
 
-void ManifestStore::withdraw(const model::FileName& file, const model::Identity& identity, Touched& touched) {
-    auto& entry = *objects_.find(identity);
+void ManifestStore::withdraw(const model::FileName& file, Key key, Touched& touched) {
+    auto& entry = *objects_.find(*key);
+    auto& now = entry.second;
     touch(entry, touched);
-    std::erase_if(entry.second, [&](const Given& one) { return one.file == file; });
-    if (entry.second.size() < 2) contested_.erase(&entry.first);
+    auto contest = outdone_.find(key);
+    if (contest == outdone_.end()) {
+        now = {};
+        return;
+    }
+    auto& outdone = contest->second;
+    if (now.file == file) now = std::exchange(outdone.back(), {.file = file});
+    std::erase_if(outdone, [&](const Given& one) { return one.file == file; });
+    settle(now, outdone);
+    if (outdone.empty()) outdone_.erase(contest);
+}
+
+// The first in name order is in force.
+void ManifestStore::settle(Given& now, std::vector<Given>& outdone) {
+    auto first = std::ranges::min_element(outdone, {}, &Given::file);
+    if (first != outdone.end() && first->file < now.file) std::swap(*first, now);
 }
 
 std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readings& readings, const Reread& reread) {
     std::vector<model::Change> out;
     // Wanted from each file. Removals come first: what they free may be wanted by what comes.
-    std::map<model::FileName, std::set<const model::Identity*>> wanted;
-    for (const auto& [identity, before] : touched) {
-        auto entry = objects_.find(*identity);
-        const auto* now = in_force(entry->second);
-        if (!now) {
-            if (before) out.emplace_back(model::Remove{identity->kind, identity->name});
+    std::map<model::FileName, std::set<Key>> wanted;
+    for (const auto& [key, before] : touched) {
+        auto entry = objects_.find(*key);
+        const auto& now = entry->second;
+        if (now.file.empty()) {
+            if (before) {
+                auto [kind, name] = unpacked(*key);
+                out.emplace_back(model::Remove{kind, std::move(name)});
+            }
             objects_.erase(entry);
-        } else if (before != Force{now->file, now->fingerprint}) {
-            wanted[now->file].insert(identity);
+        } else if (before != Force{now.file, now.fingerprint}) {
+            wanted[now.file].insert(key);
         }
     }
-    for (const auto& [file, identities] : wanted) {
+    for (const auto& [file, keys] : wanted) {
         FileReading again;
         auto* reading = &again;
         if (auto found = readings.find(file); found != readings.end() && is_good(found->second))
@@ -128,8 +154,8 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
         // Unchanged and unreadable now: the watch reports the file again, and the object comes into force then.
         if (!is_good(*reading)) continue;
         for (auto& object : reading->decoded.objects) {
-            auto known = objects_.find(model::identity_of(object));
-            if (known != objects_.end() && identities.contains(&known->first))
+            auto known = objects_.find(packed(model::identity_of(object)));
+            if (known != objects_.end() && keys.contains(&known->first))
                 out.emplace_back(model::Upsert{std::move(object)});
         }
         // No other file wants anything of this one's: with many files the husks would add up.
@@ -140,25 +166,22 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
 
 std::vector<model::Problem> ManifestStore::problems() const {
     std::vector<model::Problem> out;
-    for (const auto& name : files_with_problems_) {
-        const auto& file = files_.at(name);
-        for (auto problem : file.remarks->problems) {
-            if (file.remarks->stale) problem.what += "; what was read from this file before stays in force";
+    for (const auto& [file, remarks] : remarks_) {
+        for (auto problem : remarks.problems) {
+            if (remarks.stale) problem.what += "; what was read from this file before stays in force";
             out.push_back(std::move(problem));
         }
     }
-    for (const auto* identity : contested_) {
-        const auto& given = objects_.at(*identity);
-        const auto* counts = in_force(given);
-        for (const auto& one : given) {
-            if (&one == counts) continue;
+    for (const auto& [key, outdone] : outdone_) {
+        const auto& counts = objects_.at(*key);
+        for (const auto& one : outdone) {
             out.push_back(
                 {model::Severity::error,
                  {one.file, one.line},
-                 title(*identity),
+                 title(unpacked(*key)),
                  fmt::format("is given in {}:{} too, which is used since it comes first in name order; remove "
                              "one of them",
-                             counts->file.view(), counts->line)});
+                             counts.file.view(), counts.line)});
         }
     }
     std::ranges::stable_sort(out, {}, [](const model::Problem& problem) { return problem.origin.file; });

@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -54,38 +53,37 @@ private:
         std::vector<std::string> skipped;
         bool stale = false;  // what is in force is older than what the file says, or was not said at all
     };
-    struct File {
-        // Sorted. Most files of a large folder are a Service with its EndpointSlice.
-        boost::container::small_vector<const model::Identity*, 2> objects;
-        std::unique_ptr<Remarks> remarks;  // nullptr: none
-    };
     struct Given {
-        model::FileName file;
-        std::uint64_t fingerprint;
-        int line;
+        model::FileName file;  // none: nobody gives it
+        std::uint64_t fingerprint = 0;
+        int line = 0;
     };
-    using Objects = std::unordered_map<model::Identity, std::vector<Given>>;
+    // By identity, which is a packed one: what is in force.
+    using Objects = std::unordered_map<model::SharedText, Given, model::SharedTextHash, std::equal_to<>>;
+    using Key = const model::SharedText*;  // of an entry of Objects
+    // What one file gives, sorted. Most files of a large folder are a Service with its EndpointSlice.
+    using File = boost::container::small_vector<Key, 2>;
     struct Force {
         model::FileName file;
         std::uint64_t fingerprint;
         bool operator==(const Force&) const = default;
     };
     // Identities that an update touches, with what was in force before.
-    using Touched = std::map<const model::Identity*, std::optional<Force>>;
+    using Touched = std::map<Key, std::optional<Force>>;
 
-    void set_remarks(const model::FileName& name, File& file, Remarks remarks);
-    static const Given* in_force(const std::vector<Given>& given);
+    void set_remarks(const model::FileName& file, Remarks remarks);
     void take(const model::FileName& name, FileReading& reading, Touched& touched);
-    void withdraw(const model::FileName& file, const model::Identity& identity, Touched& touched);
-    const model::Identity* give(const model::Identity& identity, Given given, Touched& touched);
+    void withdraw(const model::FileName& file, Key key, Touched& touched);
+    Key give(const model::Identity& identity, Given given, Touched& touched);
+    static void settle(Given& now, std::vector<Given>& outdone);
     void touch(const Objects::value_type& entry, Touched& touched);
     std::vector<model::Change> changes(const Touched& touched, Readings& readings, const Reread& reread);
 
-    std::unordered_map<model::FileName, File, model::FileNameHash> files_;
-    std::set<model::FileName> files_with_problems_;
+    std::unordered_map<model::FileName, File, model::SharedTextHash> files_;
+    std::map<model::FileName, Remarks> remarks_;
     std::map<std::string, std::size_t> skipped_;  // how many files have objects of a kind that weir does not read
     Objects objects_;
-    std::set<const model::Identity*> contested_;  // given by more than one file
+    std::map<Key, std::vector<Given>> outdone_;  // given by more than one file: what is not in force
 };
 
 }  // namespace weir::source

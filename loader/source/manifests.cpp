@@ -27,6 +27,8 @@ constexpr int look_share = 500;
 constexpr auto longest_look_period = 1min;
 // About half a millisecond.
 constexpr std::size_t files_at_a_time = 200;
+// Of the first reading: what files say takes several times the memory of what is kept of it.
+constexpr std::size_t objects_at_a_time = 2000;
 
 std::string folder_of(const std::string& file) {
     auto slash = file.rfind('/');
@@ -85,11 +87,16 @@ std::expected<void, std::string> ManifestSource::start() {
         visit_manifests(path_, is_folder_, [&](const auto& file, const auto& found) { note_found(file, found); });
     if (!visited) return visited;
     Readings readings;
+    std::size_t objects = 0;
     std::vector<std::string> gone;
     for (const auto& [file, known] : known_) {
-        auto reading = readings.emplace(file, read_manifest(file)).first;
-        if (reading->second.state == FileReading::State::unreadable && !find_manifest(std::string(file.view())))
+        const auto& reading = readings.emplace(file, read_manifest(file)).first->second;
+        if (reading.state == FileReading::State::unreadable && !find_manifest(std::string(file.view())))
             gone.emplace_back(file.view());
+        objects += reading.decoded.objects.size();
+        if (objects < objects_at_a_time) continue;
+        callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .complete = false});
+        objects = 0;
     }
     for (const auto& file : gone) forget(file, readings);  // removed meanwhile: no error
     report(std::move(readings));
@@ -248,7 +255,7 @@ void ManifestSource::check(const std::string& file, const std::optional<FoundFil
     if (whole) return read(file, *found, readings);
     const auto& stamp = found->stamp;
     if (known && known->stamp == stamp) return;
-    bool another = !known || known->stamp.inode != stamp.inode || known->stamp.device != stamp.device;
+    bool another = !known || known->stamp.file != stamp.file;
     // Another file under the name came by a rename or a link, unless it is being written right now.
     bool put = another && (known ? stamp.size > 0 : found->is_link || found->is_shared);
     if (put || is_quiet(stamp)) return read(file, *found, readings);
@@ -282,14 +289,19 @@ void ManifestSource::forget(const std::string& file, Readings& readings) {
     known_.erase(known);
 }
 
-void ManifestSource::report(Readings readings) {
+std::vector<model::Change> ManifestSource::take(Readings readings) {
     auto changes = store_.update(std::move(readings), read_manifest);
     for (const auto& kind : store_.skipped())
         if (noted_kinds_.insert(kind).second) spdlog::info("{} objects are not weir's business: left out", kind);
+    return changes;
+}
+
+void ManifestSource::report(Readings readings) {
+    auto changes = take(std::move(readings));
     auto problems = store_.problems();
     if (!failure_.empty())
         problems.push_back({model::Severity::error, {}, "", failure_ + "; what was read before stays in force"});
-    callback_(std::move(changes), std::move(problems));
+    callback_({.changes = std::move(changes), .problems = std::move(problems)});
 }
 
 }  // namespace weir::source

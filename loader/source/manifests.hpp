@@ -30,19 +30,26 @@ struct ReadManifests {
 // The error says why the path cannot be read at all; files that cannot are among the problems.
 std::expected<ReadManifests, std::string> read_manifests(const std::string& path);
 
+// What a reading has brought.
+struct Report {
+    std::vector<model::Change> changes;
+    std::vector<model::Problem> problems;  // all that are in force
+    bool complete = true;                  // false: the first reading goes on; problems are not known yet
+};
+
 // Follows the path by inotify, at the cost of what has changed. Looks at everything by itself now and then: links that
 // lead out of the folder and network file systems announce nothing. Never throws.
 class ManifestSource {
 public:
-    // problems: all that are in force.
-    using Callback = std::function<void(std::vector<model::Change> changes, std::vector<model::Problem> problems)>;
+    using Callback = std::function<void(Report report)>;
     using Duration = std::chrono::steady_clock::duration;
 
     // look_period: at least this long between two looks at everything; up to a minute where a look takes long.
     ManifestSource(boost::asio::io_context& io, std::string path, Callback callback,
                    Duration look_period = std::chrono::seconds(5));
 
-    // Reads everything and calls back, also where there is nothing. The error says why it cannot begin.
+    // Reads everything and calls back, also where there is nothing; with what the first files say before the last are
+    // read. The error says why it cannot begin.
     std::expected<void, std::string> start();
 
 private:
@@ -74,6 +81,7 @@ private:
     const model::FileName& note_found(const std::string& file, const FoundFile& found);
     void read(const std::string& file, const FoundFile& found, Readings& readings);
     void forget(const std::string& file, Readings& readings);
+    std::vector<model::Change> take(Readings readings);
     void report(Readings readings);
 
     std::string path_;
@@ -88,7 +96,7 @@ private:
     std::optional<Time> scan_since_;  // when the first event came that the next scan is for
     bool settle_pending_ = false;
     ManifestStore store_;
-    std::unordered_map<model::FileName, Known, model::FileNameHash, std::equal_to<>> known_;
+    std::unordered_map<model::FileName, Known, model::SharedTextHash, std::equal_to<>> known_;
     std::uint64_t look_number_ = 0;
     std::optional<FolderListing> listing_;  // of a look that is under way
     Duration look_elapsed_{};               // of its parts

@@ -167,8 +167,12 @@ def test_two_labs_live_side_by_side_and_leave_nothing() -> None:
     assert own_links() == before
 
 
+# Tests that were started in the background ignore interrupts, with nohup hangups too; what they start inherits that.
 HOLDER = """
+import signal
 from tests.lab import Lab, objects, waiting
+signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 with Lab(weir=False) as lab:
     lab.deploy(objects.deployment("web", replicas=2))
     lab.pod("web-1").http_get(lab.pod("web-2").addresses[4], 8080)

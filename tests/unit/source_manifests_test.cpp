@@ -44,10 +44,13 @@ protected:
 
     // Starts following; the first report has come when it returns.
     void follow(const fs::path& path, std::chrono::steady_clock::duration look_period = by_events_alone) {
-        auto take = [this](auto changes, auto problems) {
-            ++reports_;
-            problems_ = std::move(problems);
-            for (auto& change : changes) {
+        auto take = [this](Report report) {
+            if (report.complete)
+                ++reports_;
+            else
+                ++parts_;
+            problems_ = std::move(report.problems);
+            for (auto& change : report.changes) {
                 if (const auto* removed = std::get_if<model::Remove>(&change)) {
                     ++removals_;
                     services_.erase(removed->name.name);
@@ -82,6 +85,7 @@ protected:
     std::map<std::string, int> services_;
     std::vector<model::Problem> problems_;
     int reports_ = 0;
+    int parts_ = 0;  // of the first reading, before its report
     int removals_ = 0;
 };
 
@@ -106,13 +110,28 @@ TEST_F(Manifests, APathThatDoesNotExistIsAnError) {
     auto read = read_manifests((folder_ / "nothing").string());
     ASSERT_FALSE(read);
     EXPECT_THAT(read.error(), HasSubstr("nothing: No such file or directory"));
-    ManifestSource source(io_, (folder_ / "nothing").string(), [](auto, auto) {});
+    ManifestSource source(io_, (folder_ / "nothing").string(), [](auto) {});
     EXPECT_FALSE(source.start());
 }
 
 TEST_F(Manifests, AnEmptyFolderIsReportedToo) {
     follow(folder_);
     EXPECT_THAT(services(), IsEmpty());
+}
+
+TEST_F(Manifests, ManyObjectsComeInParts) {
+    for (std::string file : {"a", "b", "c", "d"}) {
+        std::string text = service("everywhere", file.front());
+        for (int i = 0; i < 1100; ++i) text += service(file + std::to_string(i));
+        write(folder_ / (file + ".yaml"), text);
+    }
+    write(folder_ / "e.yaml", "]]");
+    follow(folder_);
+    EXPECT_EQ(parts_, 2);
+    EXPECT_EQ(services_.size(), 4401U);
+    // Whichever part the first in name order came with.
+    EXPECT_EQ(services_["everywhere"], 'a');
+    EXPECT_EQ(problems_.size(), 4U);
 }
 
 TEST_F(Manifests, FilesComeChangeAndGo) {
