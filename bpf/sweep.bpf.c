@@ -13,13 +13,15 @@ static __u64 began; /* ns: the number of this sweep, which no other one has had,
 static __u32 now;   /* ticks */
 
 /*
- * Every flow begins as a pair of the ring (unassured.h). Where walks have found nothing for longer than a CPU goes on
- * with a lot of sequences, and none has been taken meanwhile, there is nothing to find: a node at rest is left at rest.
+ * Every flow begins as a pair of the ring (unassured.h). Where no sequence is taken for longer than a CPU goes on with
+ * a lot of them, and two walks after that find nothing, there is nothing to find: a node at rest is left at rest. One
+ * walk would not do: it misses a pair that is promoted after it has seen the assured tables and before the ring.
  */
-#define REST_NS 100000000ULL /* 6 ticks: a lot is given up after 2 */
-static __u64 rest_began;     /* ns: the first of these walks; 0: the last one has found something */
-static __u64 rest_seen;      /* ns: the last of them */
-static __u32 rest_sequence;  /* the next one while they lasted */
+#define REST_NS    100000000ULL /* 6 ticks: a lot is given up after 2 */
+#define REST_WALKS 2
+static __u64 rest_began;    /* ns: the first of the walks that found nothing; 0: the last one has found something */
+static __u32 rest_walks;    /* those of them that began REST_NS later */
+static __u32 rest_sequence; /* the next one while they lasted */
 
 /* A flow holds its port by the reply tuple. SCTP may have kept one that is not of the range. */
 static __always_inline int holds_port(const struct flow *f, const struct flow6_key *tuple)
@@ -185,20 +187,23 @@ static long visit_pair(void *map, __u32 *index, struct flow_pair *pair, void *un
 
 static __always_inline int is_at_rest(__u32 sequence)
 {
-    return rest_began && rest_sequence == sequence && rest_seen - rest_began > REST_NS;
+    return rest_walks >= REST_WALKS && rest_sequence == sequence;
 }
 
 /* sequence: the next one when the walk began. */
 static __always_inline void note_rest(__u32 sequence)
 {
     if (result.visited) {
-        rest_began = 0;
+        rest_began = rest_walks = 0;
         return;
     }
-    if (!rest_began || rest_sequence != sequence)
+    if (!rest_began || rest_sequence != sequence) {
         rest_began = began;
-    rest_seen = began;
+        rest_walks = 0;
+    }
     rest_sequence = sequence;
+    if (began - rest_began > REST_NS)
+        rest_walks++;
 }
 
 SEC("syscall")

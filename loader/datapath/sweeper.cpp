@@ -3,11 +3,26 @@
 
 #include <bpf/bpf.h>
 #include <fmt/format.h>
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include <boost/asio/post.hpp>
+#include <chrono>
 #include <system_error>
 
 namespace weir::datapath {
+
+namespace {
+
+// Until every program that runs now has ended: the kernel's synchronize_rcu() (kernel/sched/membarrier.c). It refuses
+// that with nohz_full.
+void wait_for_programs() {
+    if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+}
+
+}  // namespace
 
 std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     abi::sweep_result result{};
@@ -73,6 +88,8 @@ void Sweeper::work(std::stop_token stop) {
                 sockets = true;
             }
         }
+        // What was removed before is not in use from here on, but by flows, which the sweep finds.
+        wait_for_programs();
         auto result = sweep_and_read(program_fd_, snat_usage_, snat_ports_);
         boost::asio::post(io_, [this, result] { done_(result); });
         if (sockets) {

@@ -85,7 +85,8 @@ void ManifestStore::take(const model::FileName& name, FileReading& reading, Touc
 
 void ManifestStore::touch(const Objects::value_type& entry, Touched& touched) {
     const auto& [key, now] = entry;
-    touched.try_emplace(&key, now.file.empty() ? std::nullopt : std::optional(Force{now.file, now.fingerprint}));
+    touched.try_emplace(&key,
+                        now.file.empty() ? std::nullopt : std::optional(Force{now.file, now.fingerprint, now.missed}));
 }
 
 ManifestStore::Key ManifestStore::give(const model::Identity& identity, Given given, Touched& touched) {
@@ -140,7 +141,7 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
                 out.emplace_back(model::Remove{kind, std::move(name)});
             }
             objects_.erase(entry);
-        } else if (before != Force{now.file, now.fingerprint}) {
+        } else if (before != Force{.file = now.file, .fingerprint = now.fingerprint, .missed = false}) {
             wanted[now.file].insert(key);
         }
     }
@@ -151,12 +152,17 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
             reading = &found->second;
         else
             again = reread(file);
-        // Unchanged and unreadable now: the watch reports the file again, and the object comes into force then.
-        if (!is_good(*reading)) continue;
-        for (auto& object : reading->decoded.objects) {
+        if (again.state == FileReading::State::unreadable) missed_.insert(file);
+        for (const auto* key : keys) objects_.find(*key)->second.missed = true;
+        if (!is_good(*reading)) continue;  // the next good reading brings them
+        for (std::size_t i = 0; i < reading->decoded.objects.size(); ++i) {
+            auto& object = reading->decoded.objects[i];
             auto known = objects_.find(packed(model::identity_of(object)));
-            if (known != objects_.end() && keys.contains(&known->first))
-                out.emplace_back(model::Upsert{std::move(object)});
+            if (known == objects_.end() || !keys.contains(&known->first)) continue;
+            // A file that was read again may say something else by now.
+            known->second.fingerprint = reading->decoded.fingerprints[i];
+            known->second.missed = false;
+            out.emplace_back(model::Upsert{std::move(object)});
         }
         // No other file wants anything of this one's: with many files the husks would add up.
         reading->decoded = {};

@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "loader/model/cluster.hpp"
@@ -43,6 +44,10 @@ public:
     // read, and an object that is refused, keep their last good content in force.
     std::vector<model::Change> update(Readings readings, const Reread& reread);
 
+    // Files that could not be read again when an object of theirs came into force, since the last call: another reading
+    // of them brings it.
+    std::set<model::FileName> take_missed() { return std::exchange(missed_, {}); }
+
     std::vector<model::Problem> problems() const;  // in file order
     std::set<std::string> skipped() const;         // kinds that weir does not read
 
@@ -57,6 +62,7 @@ private:
         model::FileName file;  // none: nobody gives it
         std::uint64_t fingerprint = 0;
         int line = 0;
+        bool missed = false;  // in force, but its file had no good form of it when it was wanted
     };
     // By identity, which is a packed one: what is in force.
     using Objects = std::unordered_map<model::SharedText, Given, model::SharedTextHash, std::equal_to<>>;
@@ -66,6 +72,7 @@ private:
     struct Force {
         model::FileName file;
         std::uint64_t fingerprint;
+        bool missed;
         bool operator==(const Force&) const = default;
     };
     // Identities that an update touches, with what was in force before.
@@ -83,6 +90,7 @@ private:
     std::map<model::FileName, Remarks> remarks_;
     std::map<std::string, std::size_t> skipped_;  // how many files have objects of a kind that weir does not read
     Objects objects_;
+    std::set<model::FileName> missed_;
     std::map<Key, std::vector<Given>> outdone_;  // given by more than one file: what is not in force
 };
 

@@ -98,7 +98,11 @@ std::expected<void, std::string> ManifestSource::start() {
         callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .complete = false});
         objects = 0;
     }
-    for (const auto& file : gone) forget(file, readings);  // removed meanwhile: no error
+    // Files that were removed meanwhile are no error; a folder that was is one, and its files stay in force.
+    if (auto there = check_path(); !there)
+        failure_ = there.error();
+    else
+        for (const auto& file : gone) forget(file, readings);
     report(std::move(readings));
     look_later({});
     return {};
@@ -290,7 +294,14 @@ void ManifestSource::forget(const std::string& file, Readings& readings) {
 }
 
 std::vector<model::Change> ManifestSource::take(Readings readings) {
+    std::set<model::FileName> unread;
+    for (const auto& [file, reading] : readings)
+        if (reading.state == FileReading::State::unreadable) unread.insert(file);
     auto changes = store_.update(std::move(readings), read_manifest);
+    unread.merge(store_.take_missed());
+    // The next look reads them, whether they change or not.
+    for (const auto& file : unread)
+        if (auto known = known_.find(file); known != known_.end()) known->second.stamp = {};
     for (const auto& kind : store_.skipped())
         if (noted_kinds_.insert(kind).second) spdlog::info("{} objects are not weir's business: left out", kind);
     return changes;

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 
 namespace weir::source {
 namespace {
@@ -47,8 +48,8 @@ protected:
         auto take = [this](Report report) {
             if (report.complete)
                 ++reports_;
-            else
-                ++parts_;
+            else if (++parts_ == 1 && on_first_part_)
+                on_first_part_();
             problems_ = std::move(report.problems);
             for (auto& change : report.changes) {
                 if (const auto* removed = std::get_if<model::Remove>(&change)) {
@@ -86,6 +87,7 @@ protected:
     std::vector<model::Problem> problems_;
     int reports_ = 0;
     int parts_ = 0;  // of the first reading, before its report
+    std::function<void()> on_first_part_;
     int removals_ = 0;
 };
 
@@ -132,6 +134,20 @@ TEST_F(Manifests, ManyObjectsComeInParts) {
     // Whichever part the first in name order came with.
     EXPECT_EQ(services_["everywhere"], 'a');
     EXPECT_EQ(problems_.size(), 4U);
+}
+
+TEST_F(Manifests, AFolderThatGoesWhileItIsReadIsAnErrorAndItsFilesStay) {
+    for (std::string file : {"a", "b", "c", "d"}) {
+        std::string text;
+        for (int i = 0; i < 1100; ++i) text += service(file + std::to_string(i));
+        write(folder_ / (file + ".yaml"), text);
+    }
+    on_first_part_ = [this] { fs::rename(folder_, root_ / "elsewhere"); };
+    follow(folder_, by_looks_too);
+    EXPECT_EQ(services_.size(), 2200U);
+    EXPECT_EQ(problems_.size(), 3U) << "two files and the folder";
+    fs::rename(root_ / "elsewhere", folder_);
+    until([&] { return services_.size() == 4400U && problems_.empty(); });
 }
 
 TEST_F(Manifests, FilesComeChangeAndGo) {

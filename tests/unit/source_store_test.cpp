@@ -120,6 +120,35 @@ TEST_F(Store, AnObjectMayMoveFromFileToFileInOneStep) {
     EXPECT_THAT(changes, ElementsAre("x:80"));
 }
 
+TEST_F(Store, WhatComesIntoForceWhileItsFileIsBrokenComesWithTheNextGoodReading) {
+    write("a.yaml", service("x", 81));
+    write("b.yaml", service("x", 82));
+    write("b.yaml", "]]");
+    EXPECT_THAT(remove("a.yaml"), IsEmpty());
+    EXPECT_THAT(write("c.yaml", service("x", 83)), IsEmpty());
+    EXPECT_THAT(write("b.yaml", service("x", 82)), ElementsAre("x:82"));
+    EXPECT_THAT(write("b.yaml", service("x", 82)), IsEmpty());
+}
+
+TEST_F(Store, WhatComesIntoForceFromAFileThatCannotBeReadIsAskedForAgain) {
+    write("a.yaml", service("x", 81));
+    write("b.yaml", service("x", 82));
+    EXPECT_THAT(store_.take_missed(), IsEmpty());
+    files_.erase("b.yaml");
+    EXPECT_THAT(remove("a.yaml"), IsEmpty());
+    EXPECT_THAT(store_.take_missed(), ElementsAre(model::FileName("b.yaml")));
+    EXPECT_THAT(write("b.yaml", service("x", 82)), ElementsAre("x:82"));
+    EXPECT_THAT(store_.take_missed(), IsEmpty());
+}
+
+TEST_F(Store, WhatAFileSaysWhenItIsReadAgainIsWhatIsInForce) {
+    write("a.yaml", service("x", 81));
+    write("b.yaml", service("x", 82));
+    files_["b.yaml"] = service("x", 99);
+    EXPECT_THAT(remove("a.yaml"), ElementsAre("x:99"));
+    EXPECT_THAT(write("b.yaml", service("x", 82)), ElementsAre("x:82"));
+}
+
 TEST_F(Store, KindsThatAreNotReadAreNamedOnce) {
     write("a.yaml", "kind: Deployment\napiVersion: apps/v1\n---\nkind: Deployment\napiVersion: apps/v1\n");
     EXPECT_THAT(store_.skipped(), ElementsAre("Deployment"));
