@@ -35,6 +35,8 @@ PAUSE = (0.005, 0.03)
 DEADLINE = 10.0
 # After it says that it is ready an agent gives back the memory that reading and planning took.
 SETTLE = 1.0
+# Its sweeper goes on until it has met nothing for some rounds, five seconds each.
+REST_AFTER = 21.0
 
 
 class Case:
@@ -85,7 +87,8 @@ class Case:
         shutil.rmtree(self.place)
 
 
-def measure_rest(cases: list[Case], seconds: float) -> None:
+def measure_rest(cases: list[Case], seconds: float, after: float) -> None:
+    time.sleep(after)
     before = [case.agent.cpu_seconds() for case in cases]
     begin = time.monotonic()
     time.sleep(seconds)
@@ -133,7 +136,7 @@ def measure(lab: Lab, size: Size, options: argparse.Namespace, strace: str | Non
             say(f"{size}, {layout} files ({cases[-1].row['files']:,}): cold starts")
             cases[-1].measure_starts(options.rounds, strace)
         say(f"{size}: at rest, and changes")
-        measure_rest(cases, options.rest)
+        measure_rest(cases, options.rest, 0 if options.quick else REST_AFTER)
         if size.services:
             measure_changes(cases, options.changes)
     finally:
