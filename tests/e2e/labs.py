@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from tests.lab import Lab, objects
+from tests.lab.namespace import Namespace
 
 # Each CNI's way of connecting pods with weir's defaults (on veth uplinks: tc alone), and each way for packets to meet
 # weir: native and generic XDP before tc, clsact instead of tcx, strict reverse path filters.
@@ -22,6 +23,7 @@ KINDS: dict[str, dict] = {
 LOCAL, REMOTE = "local", "remote"
 FAMILIES = (4, 6)
 PROTOCOLS = ("TCP", "UDP")
+SOURCES = ("pod to ClusterIP", "outside to NodePort")
 
 
 def service_of(place: str, family: int) -> str:
@@ -36,3 +38,9 @@ def furnish(lab: Lab) -> None:
         objects.deployment(REMOTE, node="node2"),
         *(objects.service(service_of(place, family), place, family, kind="LoadBalancer")
           for place in (LOCAL, REMOTE) for family in FAMILIES)])
+
+
+def way_in(lab: Lab, source: str, place: str, family: int) -> tuple[Namespace, str, int]:
+    """One of SOURCES: the client, and the address and port that it uses for a Service of a furnished lab."""
+    client, kind = (lab.pod("visitor"), "ClusterIP") if source.startswith("pod") else (lab.client, "NodePort")
+    return client, *lab.frontend(service_of(place, family), kind, family)

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from labs import FAMILIES, LOCAL, REMOTE, service_of
+from labs import FAMILIES, LOCAL, REMOTE, SOURCES, way_in
 
 from tests.lab import Lab
 from tests.lab.pod import Pod
@@ -60,10 +60,9 @@ def heads(lab: Lab, place: str, probe: Path) -> Iterator[Heads]:
 
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("place", [LOCAL, REMOTE])
-@pytest.mark.parametrize("source", ["pod to ClusterIP", "outside to NodePort"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_only_headers_are_pulled_into_the_head(lab: Lab, source: str, place: str, family: int, heads: Heads) -> None:
-    client, kind = (lab.pod("visitor"), "ClusterIP") if source.startswith("pod") else (lab.client, "NodePort")
-    address, port = lab.frontend(service_of(place, family), kind, family)
+    client, address, port = way_in(lab, source, place, family)
     client.upload(address, port, SIZE)
     packets, longest = heads.read()
     assert packets > 0

@@ -5,7 +5,7 @@ segments and unfinished checksums pass through every rewrite."""
 from __future__ import annotations
 
 import pytest
-from labs import FAMILIES, LOCAL, REMOTE, service_of
+from labs import FAMILIES, LOCAL, REMOTE, SOURCES, way_in
 
 from tests.lab import Lab, content
 
@@ -19,9 +19,8 @@ pytestmark = pytest.mark.parametrize("lab", WORLDS, indirect=True, scope="module
 @pytest.mark.parametrize("direction", ["download", "upload"])
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("place", [LOCAL, REMOTE])
-@pytest.mark.parametrize("source", ["pod to ClusterIP", "outside to NodePort"])
+@pytest.mark.parametrize("source", SOURCES)
 def test_a_large_transfer_arrives_intact(lab: Lab, source: str, place: str, family: int, direction: str) -> None:
-    client, kind = (lab.pod("visitor"), "ClusterIP") if source.startswith("pod") else (lab.client, "NodePort")
-    address, port = lab.frontend(service_of(place, family), kind, family)
+    client, address, port = way_in(lab, source, place, family)
     transfer = client.download if direction == "download" else client.upload
     assert transfer(address, port, SIZE) == {"bytes": SIZE, "sha256": content.digest(SIZE)}
