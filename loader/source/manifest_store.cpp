@@ -56,6 +56,7 @@ void ManifestStore::set_remarks(const model::FileName& file, Remarks remarks) {
 void ManifestStore::take(const model::FileName& name, FileReading& reading, Touched& touched) {
     auto& file = files_.try_emplace(name).first->second;
     bool unreadable = reading.state == FileReading::State::unreadable;
+    if (unreadable) unread_.insert(name);
     if (unreadable || reading.decoded.malformed) {
         auto problems = unreadable
                             ? std::vector<model::Problem>{{model::Severity::error, {name, 0}, "", reading.failure}}
@@ -83,16 +84,9 @@ void ManifestStore::take(const model::FileName& name, FileReading& reading, Touc
         if (!std::ranges::binary_search(file, key)) withdraw(name, key, touched);
 }
 
-void ManifestStore::touch(const Objects::value_type& entry, Touched& touched) {
-    const auto& [key, now] = entry;
-    touched.try_emplace(&key,
-                        now.file.empty() ? std::nullopt : std::optional(Force{now.file, now.fingerprint, now.missed}));
-}
-
 ManifestStore::Key ManifestStore::give(const model::Identity& identity, Given given, Touched& touched) {
-    auto& entry = *objects_.try_emplace(packed(identity)).first;
-    auto& [key, now] = entry;
-    touch(entry, touched);
+    auto& [key, now] = *objects_.try_emplace(packed(identity)).first;
+    touched.try_emplace(&key, now);
     if (now.file.empty() || now.file == given.file) {
         now = std::move(given);
         return &key;
@@ -107,9 +101,8 @@ ManifestStore::Key ManifestStore::give(const model::Identity& identity, Given gi
 }
 
 void ManifestStore::withdraw(const model::FileName& file, Key key, Touched& touched) {
-    auto& entry = *objects_.find(*key);
-    auto& now = entry.second;
-    touch(entry, touched);
+    auto& now = objects_.find(*key)->second;
+    touched.try_emplace(key, now);
     auto contest = outdone_.find(key);
     if (contest == outdone_.end()) {
         now = {};
@@ -136,12 +129,12 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
         auto entry = objects_.find(*key);
         const auto& now = entry->second;
         if (now.file.empty()) {
-            if (before) {
+            if (!before.file.empty()) {
                 auto [kind, name] = unpacked(*key);
                 out.emplace_back(model::Remove{kind, std::move(name)});
             }
             objects_.erase(entry);
-        } else if (before != Force{.file = now.file, .fingerprint = now.fingerprint, .missed = false}) {
+        } else if (before.file != now.file || before.fingerprint != now.fingerprint || before.missed) {
             wanted[now.file].insert(key);
         }
     }
@@ -152,7 +145,7 @@ std::vector<model::Change> ManifestStore::changes(const Touched& touched, Readin
             reading = &found->second;
         else
             again = reread(file);
-        if (again.state == FileReading::State::unreadable) missed_.insert(file);
+        if (again.state == FileReading::State::unreadable) unread_.insert(file);
         for (const auto* key : keys) objects_.find(*key)->second.missed = true;
         if (!is_good(*reading)) continue;  // the next good reading brings them
         for (std::size_t i = 0; i < reading->decoded.objects.size(); ++i) {

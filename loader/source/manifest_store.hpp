@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <functional>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <unordered_map>
@@ -44,9 +43,9 @@ public:
     // read, and an object that is refused, keep their last good content in force.
     std::vector<model::Change> update(Readings readings, const Reread& reread);
 
-    // Files that could not be read again when an object of theirs came into force, since the last call: another reading
-    // of them brings it.
-    std::set<model::FileName> take_missed() { return std::exchange(missed_, {}); }
+    // Files that could not be read since the last call: what they have to say is brought by another reading of them,
+    // whether they change or not.
+    std::set<model::FileName> take_unread() { return std::exchange(unread_, {}); }
 
     std::vector<model::Problem> problems() const;  // in file order
     std::set<std::string> skipped() const;         // kinds that weir does not read
@@ -69,28 +68,21 @@ private:
     using Key = const model::SharedText*;  // of an entry of Objects
     // What one file gives, sorted. Most files of a large folder are a Service with its EndpointSlice.
     using File = boost::container::small_vector<Key, 2>;
-    struct Force {
-        model::FileName file;
-        std::uint64_t fingerprint;
-        bool missed;
-        bool operator==(const Force&) const = default;
-    };
     // Identities that an update touches, with what was in force before.
-    using Touched = std::map<Key, std::optional<Force>>;
+    using Touched = std::map<Key, Given>;
 
     void set_remarks(const model::FileName& file, Remarks remarks);
     void take(const model::FileName& name, FileReading& reading, Touched& touched);
     void withdraw(const model::FileName& file, Key key, Touched& touched);
     Key give(const model::Identity& identity, Given given, Touched& touched);
     static void settle(Given& now, std::vector<Given>& outdone);
-    void touch(const Objects::value_type& entry, Touched& touched);
     std::vector<model::Change> changes(const Touched& touched, Readings& readings, const Reread& reread);
 
     std::unordered_map<model::FileName, File, model::SharedTextHash> files_;
     std::map<model::FileName, Remarks> remarks_;
     std::map<std::string, std::size_t> skipped_;  // how many files have objects of a kind that weir does not read
     Objects objects_;
-    std::set<model::FileName> missed_;
+    std::set<model::FileName> unread_;
     std::map<Key, std::vector<Given>> outdone_;  // given by more than one file: what is not in force
 };
 

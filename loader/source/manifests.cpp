@@ -294,13 +294,9 @@ void ManifestSource::forget(const std::string& file, Readings& readings) {
 }
 
 std::vector<model::Change> ManifestSource::take(Readings readings) {
-    std::set<model::FileName> unread;
-    for (const auto& [file, reading] : readings)
-        if (reading.state == FileReading::State::unreadable) unread.insert(file);
     auto changes = store_.update(std::move(readings), read_manifest);
-    unread.merge(store_.take_missed());
-    // The next look reads them, whether they change or not.
-    for (const auto& file : unread)
+    // The next look reads them.
+    for (const auto& file : store_.take_unread())
         if (auto known = known_.find(file); known != known_.end()) known->second.stamp = {};
     for (const auto& kind : store_.skipped())
         if (noted_kinds_.insert(kind).second) spdlog::info("{} objects are not weir's business: left out", kind);

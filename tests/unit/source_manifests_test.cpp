@@ -34,6 +34,12 @@ protected:
         return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name +
                "}\nspec: {ports: [{port: " + std::to_string(port) + "}]}\n---\n";
     }
+    // More than half of what the first reading hands over at once.
+    static std::string many_services(const std::string& prefix) {
+        std::string text;
+        for (int i = 0; i < 1100; ++i) text += service(prefix + std::to_string(i));
+        return text;
+    }
     static void write(const fs::path& path, const std::string& text) { std::ofstream(path) << text; }
     void replace(const std::string& name, const std::string& text) {
         write(root_ / "unfinished", text);
@@ -122,11 +128,8 @@ TEST_F(Manifests, AnEmptyFolderIsReportedToo) {
 }
 
 TEST_F(Manifests, ManyObjectsComeInParts) {
-    for (std::string file : {"a", "b", "c", "d"}) {
-        std::string text = service("everywhere", file.front());
-        for (int i = 0; i < 1100; ++i) text += service(file + std::to_string(i));
-        write(folder_ / (file + ".yaml"), text);
-    }
+    for (std::string file : {"a", "b", "c", "d"})
+        write(folder_ / (file + ".yaml"), service("everywhere", file.front()) + many_services(file));
     write(folder_ / "e.yaml", "]]");
     follow(folder_);
     EXPECT_EQ(parts_, 2);
@@ -137,11 +140,7 @@ TEST_F(Manifests, ManyObjectsComeInParts) {
 }
 
 TEST_F(Manifests, AFolderThatGoesWhileItIsReadIsAnErrorAndItsFilesStay) {
-    for (std::string file : {"a", "b", "c", "d"}) {
-        std::string text;
-        for (int i = 0; i < 1100; ++i) text += service(file + std::to_string(i));
-        write(folder_ / (file + ".yaml"), text);
-    }
+    for (std::string file : {"a", "b", "c", "d"}) write(folder_ / (file + ".yaml"), many_services(file));
     on_first_part_ = [this] { fs::rename(folder_, root_ / "elsewhere"); };
     follow(folder_, by_looks_too);
     EXPECT_EQ(services_.size(), 2200U);

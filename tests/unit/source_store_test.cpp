@@ -133,12 +133,12 @@ TEST_F(Store, WhatComesIntoForceWhileItsFileIsBrokenComesWithTheNextGoodReading)
 TEST_F(Store, WhatComesIntoForceFromAFileThatCannotBeReadIsAskedForAgain) {
     write("a.yaml", service("x", 81));
     write("b.yaml", service("x", 82));
-    EXPECT_THAT(store_.take_missed(), IsEmpty());
+    EXPECT_THAT(store_.take_unread(), IsEmpty());
     files_.erase("b.yaml");
     EXPECT_THAT(remove("a.yaml"), IsEmpty());
-    EXPECT_THAT(store_.take_missed(), ElementsAre(model::FileName("b.yaml")));
+    EXPECT_THAT(store_.take_unread(), ElementsAre(model::FileName("b.yaml")));
     EXPECT_THAT(write("b.yaml", service("x", 82)), ElementsAre("x:82"));
-    EXPECT_THAT(store_.take_missed(), IsEmpty());
+    EXPECT_THAT(store_.take_unread(), IsEmpty());
 }
 
 TEST_F(Store, WhatAFileSaysWhenItIsReadAgainIsWhatIsInForce) {
