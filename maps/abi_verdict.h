@@ -27,7 +27,7 @@ enum verdict {
     VERDICT_FORWARD,       /* forward direction, sent to the next hop */
     VERDICT_REPLY_DELIVER, /* reply direction, rewritten at egress */
     VERDICT_REPLY_FORWARD, /* reply direction, sent to the next hop */
-    /* answered in the place of the addressee, see bpf/reject.h */
+    /* answered in the place of the addressee, see bpf/answer.h */
     VERDICT_ECHO_REPLY,        /* a VIP answers ping */
     VERDICT_REJECT_NO_BACKEND, /* no usable endpoint anywhere: RST, or port unreachable */
     VERDICT_REJECT_NO_PORT,    /* a VIP's unused port: the same */

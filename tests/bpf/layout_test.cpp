@@ -71,7 +71,7 @@ const std::map<std::string, Layout>& ours() {
         {"flow",
          {sizeof(abi::flow),
           {FIELD(flow, source_port_be), FIELD(flow, destination_port_be), FIELD(flow, address_delta),
-           FIELD(flow, port_delta), FIELD(flow, flags), FIELD(flow, last_seen), FIELD(flow, route_generation),
+           FIELD(flow, mtu), FIELD(flow, flags), FIELD(flow, last_seen), FIELD(flow, route_generation),
            FIELD(flow, ifindex), FIELD(flow, destination_mac), FIELD(flow, source_mac), FIELD(flow, backend_id),
            FIELD(flow, packets), FIELD(flow, octets)}}},
         {"flow4", {sizeof(abi::flow4), {FIELD(flow4, flow), FIELD(flow4, source_be), FIELD(flow4, destination_be)}}},
