@@ -14,8 +14,6 @@
 #include "bpf/translate.h"
 #include "bpf/verdict.h"
 
-enum hook { HOOK_XDP, HOOK_UPLINK_INGRESS, HOOK_WORKLOAD_INGRESS, HOOK_EGRESS };
-
 /*
  * How does the new flow leave the node? A client outside and a backend outside: the reply would miss this node, so the
  * source becomes an address of the node and both directions are finished at ingress. The same for a pod that reaches
@@ -75,6 +73,8 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     /* Before anything is written: what XDP cannot finish is left to tc untouched. */
     if (!CONTEXT_HAS_SKB && (flow->hop.state != NEXT_HOP_READY || !(flow->hop.device_flags & DEVICE_XDP_XMIT)))
         return VERDICT_PASS_TO_TC;
+    if (flow->choice.by_affinity)
+        flow->forward_flags |= FLOW_AFFINITY;
     verdict = flow_open(family, flow, hash);
     p->pair_sequence = flow->sequence;
     if (verdict == UNDECIDED)
@@ -166,6 +166,13 @@ static __always_inline int process_icmp_error(context *ctx, struct packet *p, __
     return verdict == UNDECIDED ? verdict_of_flow(flags) : verdict;
 }
 
+/* Is an ICMP message with this verdict about no flow that is known, or one that cannot be read? */
+static __always_inline int is_of_no_flow(int verdict)
+{
+    return verdict == VERDICT_PASS_PROTOCOL || verdict == VERDICT_PASS_MALFORMED || verdict == VERDICT_PASS_FRAGMENT ||
+           verdict == VERDICT_PASS_NO_FRONTEND;
+}
+
 /* A frontend's address is a host, and no other: nothing for it is left to routes that may lead back here. */
 static __always_inline int vip_answers(context *ctx, const struct packet *p, __u8 family, enum hook hook, int otherwise)
 {
@@ -203,8 +210,7 @@ static __always_inline int process_special_of_family(context *ctx, struct packet
             return UNDECIDED;
     } else if (p->kind == PACKET_ICMP) {
         verdict = process_icmp_error(ctx, p, family, hook);
-        /* Up to there it is nobody's: an error about nothing known, or one that cannot be read. */
-        if (verdict == UNDECIDED || verdict > VERDICT_PASS_NO_FRONTEND)
+        if (!is_of_no_flow(verdict))
             return verdict;
     }
     return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);
@@ -229,9 +235,9 @@ static __always_inline int process_family(context *ctx, struct packet *p, __u8 f
         verdict = process_special(ctx, p, family, hook);
     if (verdict == UNDECIDED)
         verdict = process(ctx, p, family, hook);
-    if (p->kind == PACKET_FIRST_FRAGMENT && verdict >= VERDICT_DELIVER && verdict <= VERDICT_REPLY_FORWARD)
+    if (p->kind == PACKET_FIRST_FRAGMENT && verdict_is_rewritten(verdict))
         fragment_remember(p, family);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+    if (verdict_is_answered(verdict))
         verdict = answer(ctx, p, family, verdict);
     return verdict;
 }

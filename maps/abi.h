@@ -16,17 +16,20 @@
 
 #include <linux/types.h>
 
-#include "maps/abi_verdict.h"
-
 #ifdef __cplusplus
-namespace weir::abi {
 #define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
 #else
 #define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
 #endif
 
+#include "maps/abi_verdict.h"
+
+#ifdef __cplusplus
+namespace weir::abi {
+#endif
+
 enum abi_constants {
-    WEIR_ABI_VERSION = 4,
+    WEIR_ABI_VERSION = 5,
     TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
     SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
     SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
@@ -200,6 +203,7 @@ enum flow_flags {
     FLOW_FIN = 1 << 7,        /* this direction sent its FIN */
     FLOW_PEER_FIN = 1 << 8,   /* the other direction sent its FIN */
     FLOW_CLOSING = 1 << 9,    /* both FINs or a RST were seen: short timeout, a new SYN starts afresh */
+    FLOW_AFFINITY = 1 << 10,  /* (forward) the backend is the one that the client had last: sessionAffinity */
     FLOW_MTU_SHIFT = 16,      /* the upper half of the flags: what the next hop takes at most, in octets from L3 on */
 };
 
