@@ -310,7 +310,7 @@ static __always_inline int answer_of_family(context *ctx, const struct packet *p
         failed = answer_echo(ctx, p, family);
     } else if (p->kind == PACKET_ICMP) {
         return VERDICT_DROP_NO_ANSWER; /* an error about an error */
-    } else if (verdict >= VERDICT_ANSWER_TOO_BIG) {
+    } else if (verdict == VERDICT_ANSWER_TOO_BIG || verdict == VERDICT_ANSWER_TTL) {
         failed = answer_icmp(ctx, p, family, &tuple, verdict, mtu);
     } else if (p->tcp_flags & TCP_RST) {
         return VERDICT_DROP_NO_ANSWER;

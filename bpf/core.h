@@ -158,6 +158,13 @@ static __always_inline int process_icmp_error(context *ctx, const struct packet 
     return verdict == UNDECIDED ? way_verdict(flags) : verdict;
 }
 
+/* Is an ICMP message with this verdict about no flow that is known, or one that cannot be read? */
+static __always_inline int is_of_no_flow(int verdict)
+{
+    return verdict == VERDICT_PASS_PROTOCOL || verdict == VERDICT_PASS_MALFORMED || verdict == VERDICT_PASS_FRAGMENT ||
+           verdict == VERDICT_PASS_NO_FRONTEND;
+}
+
 /* A frontend's address is a host, and no other: nothing for it is left to routes that may lead back here. */
 static __always_inline int vip_answers(context *ctx, const struct packet *p, __u8 family, enum hook hook, int otherwise)
 {
@@ -196,8 +203,7 @@ static __always_inline int process_special_of_family(context *ctx, struct packet
             return UNDECIDED;
     } else if (p->kind == PACKET_ICMP) {
         verdict = process_icmp_error(ctx, p, d, family, hook);
-        /* Up to there it is nobody's: an error about nothing known, or one that cannot be read. */
-        if (verdict == UNDECIDED || verdict > VERDICT_PASS_NO_FRONTEND)
+        if (!is_of_no_flow(verdict))
             return verdict;
     }
     return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);
@@ -223,9 +229,9 @@ static __always_inline int process_family(context *ctx, struct packet *p, struct
         verdict = process_special(ctx, p, d, family, hook);
     if (verdict == UNDECIDED)
         verdict = process(ctx, p, d, family, hook);
-    if (p->kind == PACKET_FIRST_FRAGMENT && verdict >= VERDICT_DELIVER && verdict <= VERDICT_REPLY_FORWARD)
+    if (p->kind == PACKET_FIRST_FRAGMENT && verdict_is_rewritten(verdict))
         fragment_remember(p, family);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+    if (verdict_is_answered(verdict))
         verdict = answer(ctx, p, family, verdict, d->mtu);
     return verdict;
 }

@@ -88,7 +88,8 @@ static __always_inline void pair_write(__u8 family, struct flow_pair *pair, cons
 
     __u64 sum = csum_difference(0, &from->source, &to->source);
     __u16 addresses = csum_fold(csum_difference(sum, &from->destination, &to->destination));
-    flow_write(family, &pair->forward, to, addresses, way_flags(flow->way, 0), id, now);
+    __u32 affinity = flow->choice.by_affinity ? FLOW_AFFINITY : 0;
+    flow_write(family, &pair->forward, to, addresses, way_flags(flow->way, affinity), id, now);
     flow_write(family, &pair->reply, &flow->back, ~addresses, way_flags(flow->way, FLOW_REPLY), id, now);
     pair->protocol = from->protocol;
     pair->reply_syn = 0;

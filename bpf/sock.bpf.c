@@ -44,7 +44,7 @@ static __always_inline int fail(int error)
 
 static __always_inline int refuse(enum verdict verdict)
 {
-    count(verdict, 1, 0);
+    count(HOOK_SOCKET, verdict, 1, 0);
     return fail(error_of(verdict));
 }
 

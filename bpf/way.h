@@ -9,8 +9,6 @@
 
 #include "bpf/packet.h"
 
-enum hook { HOOK_XDP, HOOK_UPLINK_INGRESS, HOOK_WORKLOAD_INGRESS, HOOK_EGRESS };
-
 static __always_inline enum flow_way way_of(__u32 flags)
 {
     return flags >> FLOW_WAY_SHIFT;

@@ -14,12 +14,12 @@ int weir_xdp(struct xdp_md *ctx)
 
     p.length = ctx->data_end - ctx->data;
     p.segments = 1;
-    enum verdict verdict = count_verdict(&p, process_frame(ctx, &p, &d, HOOK_XDP));
+    enum verdict verdict = count_verdict(HOOK_XDP, &p, process_frame(ctx, &p, &d, HOOK_XDP));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
         return d.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(d.out_ifindex, 0);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+    if (verdict_is_answered(verdict))
         return XDP_TX;
-    return verdict >= VERDICT_FIRST_DROP ? XDP_DROP : XDP_PASS;
+    return verdict_is_dropped(verdict) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -16,13 +16,16 @@
 
 #include <linux/types.h>
 
+#ifdef __cplusplus
+#define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
+#else
+#define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
+#endif
+
 #include "maps/abi_verdict.h"
 
 #ifdef __cplusplus
 namespace weir::abi {
-#define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
-#else
-#define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
 #endif
 
 enum abi_constants {
@@ -203,6 +206,7 @@ enum flow_flags {
     FLOW_FIN = 1 << 7,        /* this direction sent its FIN */
     FLOW_PEER_FIN = 1 << 8,   /* the other direction sent its FIN */
     FLOW_CLOSING = 1 << 9,    /* both FINs or a RST were seen: short timeout, a new SYN starts afresh */
+    FLOW_AFFINITY = 1 << 10,  /* (forward) the backend is the one that the client had last: sessionAffinity */
     FLOW_WAY_SHIFT = 24,      /* the uppermost 8 bits: enum flow_way */
 };
 
