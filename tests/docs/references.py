@@ -200,6 +200,17 @@ def check_paths(tree):
     return problems
 
 
+def check_abi(tree):
+    """The documentation says the ABI version that the header has."""
+    header = re.search(r"WEIR_ABI_VERSION = (\d+)", tree.text("maps/abi.h"))
+    problems = []
+    for file, pattern in (("docs/reference/maps.md", r"ABI version (\d+)"), ("docs/reference/cli.md", r'"abi": (\d+)')):
+        for version in re.findall(pattern, tree.text(file)):
+            if version != header[1]:
+                problems.append(f"{file}: ABI version {version}, maps/abi.h has {header[1]}")
+    return problems
+
+
 def suites(tree):
     """file -> {suite: {test, ...}} of GoogleTest."""
     found = {}

@@ -10,7 +10,7 @@ import references as refs  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHECKS = [refs.check_index, refs.check_states, refs.check_decisions, refs.check_links, refs.check_pages, refs.check_paths,
-          refs.check_tests]
+          refs.check_abi, refs.check_tests]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -32,6 +32,9 @@ GOOD = {
     "bpf/core.h": "/* docs/decisions/0001, docs/page.md, tests/e2e/test_y.py */\n",
     "loader/plan/a.cpp": "\n",
     "loader/model/a.cpp": "\n",
+    "maps/abi.h": "enum { WEIR_ABI_VERSION = 7 };\n",
+    "docs/reference/maps.md": "ABI version 7\n",
+    "docs/reference/cli.md": '{"abi": 7}\n',
     "tests/unit/x_test.cpp": "TEST(Some, Thing) {}\n",
     "tests/e2e/test_y.py": "def test_a():\n    pass\ndef test_b():\n    pass\n",
     "tests/conformance/cases/case.yaml": "\n",
@@ -70,6 +73,8 @@ def test_a_good_tree_has_no_problems(tmp_path):
     (refs.check_pages, "bpf/core.h", "docs/page.md", "docs/pages.md"),
     (refs.check_paths, "README.md", "bpf/core.h", "bpf/cores.h"),
     (refs.check_paths, "README.md", "{plan,model}", "{plan,models}"),
+    (refs.check_abi, "docs/reference/maps.md", "7", "6"),
+    (refs.check_abi, "docs/reference/cli.md", "7", "6"),
     (refs.check_tests, "docs/page.md", ": Some.Thing", ": Some.Think"),
     (refs.check_tests, "docs/page.md", ": Some.Thing", ": Same"),
     (refs.check_tests, "docs/page.md", "`Some.Thing`", "`Some.Think`"),
