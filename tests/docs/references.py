@@ -4,12 +4,15 @@
 Each check takes a Tree and returns one line for each problem: "FILE:LINE: what is wrong"."""
 import fnmatch
 import pathlib
+import posixpath
 import re
 import subprocess
 
 TEXT = {".md", ".h", ".hpp", ".c", ".cpp", ".py", ".sh", ".txt", ".yaml", ".json", ""}
 RECORDS = "docs/decisions/"
 INDEX = RECORDS + "README.md"
+RECORD_LINK = r"\[\d{4}\]\([^)]+\)"
+STATE = rf"\*\*State:\*\* (in force|partly replaced|replaced)( by {RECORD_LINK}(?:, {RECORD_LINK})*)?\."
 # Holds references that lead nowhere on purpose.
 OWN = "tests/docs/"
 
@@ -69,7 +72,7 @@ def title_of(tree, name):
 
 def state_of(tree, name):
     """The state of a record and the records that replace it. One without a line about that is in force."""
-    line = re.search(r"^\*\*State:\*\* (in force|partly replaced|replaced)( by .*)?\.$", tree.text(RECORDS + name), re.M)
+    line = re.search(f"^{STATE}$", tree.text(RECORDS + name), re.M)
     return (line[1], set(re.findall(r"\[(\d{4})\]", line[2] or ""))) if line else ("in force", set())
 
 
@@ -105,8 +108,7 @@ def check_states(tree):
     known, problems = records(tree), []
     for name in known.values():
         for line in tree.text(RECORDS + name).splitlines():
-            if line.startswith("**State:**") and not re.fullmatch(
-                    r"\*\*State:\*\* (in force|(partly )?replaced( by \[\d{4}\]\([^)]+\)(, \[\d{4}\]\([^)]+\))*)?)\.", line):
+            if line.startswith("**State:**") and not re.fullmatch(STATE, line):
                 problems.append(f"{RECORDS}{name}: not understood: {line}")
         for successor in sorted(state_of(tree, name)[1] - known.keys()):
             problems.append(f"{RECORDS}{name}: its state names {successor}, which does not exist")
@@ -114,14 +116,14 @@ def check_states(tree):
 
 
 def check_decisions(tree):
-    """Whoever names a decision names one that exists."""
+    """Code, scripts and text name decisions that exist."""
     known, problems = records(tree), []
     for file, number, line in tree.texts():
         named = re.findall(r"decisions/(\d{4})(-[\w-]+\.md)?", line)
         for several in re.findall(r"[Dd]ecisions?\s+\[?(\d{4}(?:(?:, | and )\d{4})*)", line):
             named += [(record, "") for record in re.findall(r"\d{4}", several)]
         if file.startswith("docs/"):
-            named += [(record, "") for record in re.findall(r"\((0\d{3})\)|\[(?=0\d{3}\])", line) if record]
+            named += [(record, "") for record in re.findall(r"\((0\d{3})\)", line)]
         for record, rest in named:
             if record not in known or (rest and known[record] != record + rest):
                 problems.append(f"{file}:{number}: no decision {record}{rest}")
@@ -138,38 +140,26 @@ def without_code(text):
 
 
 def anchors(tree, file):
-    """As GitHub makes them of headings."""
-    found = set()
+    """As GitHub makes them of headings; the second of a name gets -1."""
+    found = {}
     text = re.sub(r"^(```|~~~).*?^\1[^\n]*$", "", tree.text(file), flags=re.M | re.S)
     for heading in re.findall(r"^#{1,6} +(.*?) *#*$", text, re.M):
         heading = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading).replace("`", "")
         anchor = re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
-        count = 1
-        while anchor in found:
-            anchor = f"{anchor.rsplit('-', 1)[0] if count > 1 else anchor}-{count}"
-            count += 1
-        found.add(anchor)
-    return found
+        found[anchor] = found.get(anchor, -1) + 1
+    return {f"{anchor}-{n}" if n else anchor for anchor, count in found.items() for n in range(count + 1)}
 
 
 def check_links(tree):
     """Relative links of Markdown lead to a file, and to a heading of it."""
     problems = []
-    for file in tree.files:
-        if not file.endswith(".md"):
-            continue
+    for file in (f for f in tree.files if f.endswith(".md")):
         for number, line in enumerate(without_code(tree.text(file)).splitlines(), 1):
             for target in re.findall(r"\]\(([^)\s]+)\)", line):
                 if re.match(r"[a-z]+:", target):
                     continue
                 path, _, anchor = target.partition("#")
-                parts = []
-                for part in (*pathlib.PurePosixPath(file).parent.parts, *pathlib.PurePosixPath(path).parts) if path else ():
-                    if part == ".." and parts:
-                        parts.pop()
-                    else:
-                        parts.append(part)
-                page = "/".join(parts) if path else file
+                page = posixpath.normpath(posixpath.join(posixpath.dirname(file), path)) if path else file
                 if not tree.has(page):
                     problems.append(f"{file}:{number}: no page {target}")
                 elif anchor and (page not in tree.files or anchor not in anchors(tree, page)):
@@ -216,7 +206,7 @@ def suites(tree):
     found = {}
     for file in tree.files:
         if file.startswith("tests/") and file.endswith(".cpp"):
-            for suite, name in re.findall(r"^(?:TEST|TEST_F|TEST_P|TYPED_TEST)\((\w+),\s*(\w+)\)", tree.text(file), re.M):
+            for suite, name in re.findall(r"^(?:TYPED_)?TEST(?:_F|_P)?\((\w+),\s*(\w+)\)", tree.text(file), re.M):
                 found.setdefault(file, {}).setdefault(suite, set()).add(name)
     return found
 
