@@ -201,6 +201,37 @@ def check_abi(tree):
     return problems
 
 
+def reachable(arrows):
+    """room -> every room that its arrows lead to, by others too."""
+    found = {}
+    for room in arrows:
+        found[room], ahead = set(), list(arrows[room])
+        while ahead:
+            below = ahead.pop()
+            if below not in found[room]:
+                found[room].add(below)
+                ahead += arrows.get(below, ())
+    return found
+
+
+def check_house(tree):
+    """docs/house.md draws the arrows that CMakeLists.txt states (weir_room)."""
+    stated, drawn = {}, {}
+    for words in re.findall(r"^weir_room\(([^)]*)\)", tree.text("CMakeLists.txt"), re.M):
+        name, *rest = words.split()
+        rooms = rest[rest.index("ROOMS") + 1:] if "ROOMS" in rest else []
+        stated[name] = rooms[:rooms.index("LINKS")] if "LINKS" in rooms else rooms
+    for room, below in re.findall(r"^ +(\w+) --> (\w+)$", tree.text("docs/house.md"), re.M):
+        drawn.setdefault(room, []).append(below)
+    stated, drawn = reachable(stated), reachable(drawn)
+    problems = []
+    for room in stated:
+        there = drawn.get(room, set()) & stated.keys()
+        problems += [f"docs/house.md: no arrow {room} --> {below}" for below in sorted(stated[room] - there)]
+        problems += [f"docs/house.md: arrow {room} --> {below} is not stated" for below in sorted(there - stated[room])]
+    return problems
+
+
 def suites(tree):
     """file -> {suite: {test, ...}} of GoogleTest."""
     found = {}
