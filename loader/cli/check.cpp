@@ -213,7 +213,7 @@ Finding judge_memory(const HostFacts& facts) {
 
 }  // namespace
 
-std::vector<Finding> judge(const HostFacts& facts, const Config& config) {
+std::vector<Finding> judge(const HostFacts& facts, const config::Config& config) {
     std::vector<Finding> findings{judge_kernel(facts.kernel_release), judge_rights(facts), judge_bpf(facts.bpf_error)};
     if (facts.btf)
         findings.push_back({"btf", State::ok, "the kernel describes its types", ""});
@@ -272,7 +272,7 @@ boost::json::object check_json(const std::vector<Finding>& findings, const std::
     return {{"canRun", can_run(findings)}, {"findings", list}, {"maps", sizes}, {"mapMemory", all}};
 }
 
-int run_check(const Config& config, OutputFormat format) {
+int run_check(const config::Config& config, OutputFormat format) {
     auto findings = judge(read_host(config), config);
     auto maps = datapath::map_sizes(config.datapath.sizes);
     if (format == OutputFormat::json)

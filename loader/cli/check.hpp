@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "loader/cli/check_host.hpp"
-#include "loader/cli/config.hpp"
 #include "loader/cli/table.hpp"
+#include "loader/config/config.hpp"
 
 namespace weir::cli {
 
@@ -28,7 +28,7 @@ struct Finding {
 };
 
 // In a fixed order; one finding or more of each name.
-std::vector<Finding> judge(const HostFacts& facts, const Config& config);
+std::vector<Finding> judge(const HostFacts& facts, const config::Config& config);
 
 bool can_run(const std::vector<Finding>& findings);
 std::string check_table(const std::vector<Finding>& findings);
@@ -37,6 +37,6 @@ std::string map_table(const std::vector<datapath::MapSize>& maps);
 boost::json::object check_json(const std::vector<Finding>& findings, const std::vector<datapath::MapSize>& maps);
 
 // Prints both; 1 if weir cannot run here.
-int run_check(const Config& config, OutputFormat format);
+int run_check(const config::Config& config, OutputFormat format);
 
 }  // namespace weir::cli

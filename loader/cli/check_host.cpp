@@ -13,9 +13,9 @@
 #include <iterator>
 #include <sstream>
 
-#include "loader/datapath/links.hpp"
+#include "loader/apply/socket_abort.hpp"
 #include "loader/datapath/settings.hpp"
-#include "loader/datapath/socket_abort.hpp"
+#include "loader/net/links.hpp"
 
 namespace weir::cli {
 
@@ -71,22 +71,22 @@ int rp_filter(const std::string& interface) {
     return std::max(setting("all"), setting(interface));
 }
 
-void read_interfaces(const Config& config, HostFacts& facts) {
-    auto links = datapath::read_links();
+void read_interfaces(const config::Config& config, HostFacts& facts) {
+    auto links = net::read_links();
     if (!links) {
         facts.links_error = links.error();
         return;
     }
-    for (const auto& [link, role] : datapath::assign(links->all, links->default_routes, config.interfaces)) {
-        if (role == datapath::Role::workload) facts.workloads.push_back(link.name);
-        if (role == datapath::Role::uplink)
+    for (const auto& [link, role] : net::assign(links->all, links->default_routes, config.interfaces)) {
+        if (role == net::Role::workload) facts.workloads.push_back(link.name);
+        if (role == net::Role::uplink)
             facts.uplinks.push_back({.name = link.name,
                                      .kind = link.kind,
                                      .xdp = datapath::driver_has_xdp(link.ifindex),
                                      .rp_filter = rp_filter(link.name)});
     }
-    facts.refused_uplinks = datapath::refused_uplinks(links->all, links->default_routes, config.interfaces);
-    facts.missing_uplinks = datapath::missing_uplinks(links->all, config.interfaces);
+    facts.refused_uplinks = net::refused_uplinks(links->all, links->default_routes, config.interfaces);
+    facts.missing_uplinks = net::missing_uplinks(links->all, config.interfaces);
 }
 
 }  // namespace
@@ -106,7 +106,7 @@ std::vector<PortRange> parse_port_list(const std::string& text) {
     return ranges;
 }
 
-HostFacts read_host(const Config& config) {
+HostFacts read_host(const config::Config& config) {
     HostFacts facts;
     utsname name{};
     if (::uname(&name) == 0) facts.kernel_release = name.release;
@@ -116,7 +116,7 @@ HostFacts read_host(const Config& config) {
     facts.jit = file_number("/proc/sys/net/core/bpf_jit_enable");
     facts.bpffs = bpffs_state(config.datapath.pins.root);
     facts.cgroup = datapath::open_cgroup(config.datapath.cgroup);
-    facts.socket_abort = datapath::can_abort_sockets();
+    facts.socket_abort = apply::can_abort_sockets();
     facts.tcx = datapath::kernel_has_tcx();
     facts.forwarding4 = file_number("/proc/sys/net/ipv4/ip_forward");
     facts.forwarding6 = file_number("/proc/sys/net/ipv6/conf/all/forwarding");

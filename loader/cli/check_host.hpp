@@ -10,10 +10,10 @@
 #include <utility>
 #include <vector>
 
-#include "loader/cli/config.hpp"
+#include "loader/config/config.hpp"
 #include "loader/datapath/cgroup.hpp"
 #include "loader/datapath/probe.hpp"
-#include "loader/datapath/roles.hpp"
+#include "loader/net/roles.hpp"
 
 namespace weir::cli {
 
@@ -48,11 +48,11 @@ struct HostFacts {
     std::string links_error;          // why the interfaces could not be read
     std::vector<UplinkFacts> uplinks;
     std::vector<std::string> workloads;
-    std::vector<datapath::RefusedUplink> refused_uplinks;
+    std::vector<net::RefusedUplink> refused_uplinks;
     std::vector<std::string> missing_uplinks;
 };
 
-HostFacts read_host(const Config& config);
+HostFacts read_host(const config::Config& config);
 
 // "8080,9000-9010", as in net.ipv4.ip_local_reserved_ports.
 std::vector<PortRange> parse_port_list(const std::string& text);

@@ -5,19 +5,19 @@
 
 #include <cstdio>
 
+#include "loader/agent/state_file.hpp"
 #include "loader/cli/commands.hpp"
-#include "loader/cli/state_file.hpp"
 #include "loader/datapath/attach.hpp"
 
 namespace weir::cli {
 
-int run_detach(const Config& config) {
+int run_detach(const config::Config& config) {
     if (::geteuid() != 0) {
         fmt::print(stderr, "weir detach: run as root\n");
         return 1;
     }
     // The lock also keeps an agent from starting half way through.
-    auto lock = StateFile::create(config.datapath.pins);
+    auto lock = agent::StateFile::create(config.datapath.pins);
     if (!lock) {
         fmt::print(stderr, "weir detach: {}\n", lock.error());
         return 1;

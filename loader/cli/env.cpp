@@ -6,17 +6,17 @@
 #include <cstdio>
 
 #include "loader/cli/commands.hpp"
-#include "loader/cli/manifest_plan.hpp"
+#include "loader/explain/manifest_plan.hpp"
 #include "loader/plan/environment.hpp"
 
 namespace weir::cli {
 
-int run_env(const Config& config, OutputFormat format, const std::string& name_space) {
+int run_env(const config::Config& config, OutputFormat format, const std::string& name_space) {
     if (config.manifests.empty()) {
         fmt::print(stderr, "weir env: name a file or folder with --manifests, or source.manifests in --config\n");
         return 2;
     }
-    auto planned = plan_manifests(config);
+    auto planned = explain::plan_manifests(config);
     if (!planned) {
         fmt::print(stderr, "weir env: {}\n", planned.error());
         return 1;
@@ -29,7 +29,7 @@ int run_env(const Config& config, OutputFormat format, const std::string& name_s
     } else {
         for (const auto& variable : variables) fmt::print("{}={}\n", variable.name, variable.value);
     }
-    return print_problems(planned->problems) ? 1 : 0;
+    return explain::print_problems(planned->problems) ? 1 : 0;
 }
 
 }  // namespace weir::cli

@@ -8,11 +8,12 @@
 
 #include "loader/cli/commands.hpp"
 #include "loader/cli/explain_arguments.hpp"
-#include "loader/cli/listing.hpp"
-#include "loader/cli/manifest_plan.hpp"
-#include "loader/cli/rehearsal.hpp"
-#include "loader/datapath/rtnetlink.hpp"
-#include "loader/source/manifests.hpp"
+#include "loader/config/node_context.hpp"
+#include "loader/explain/manifest_plan.hpp"
+#include "loader/explain/rehearsal.hpp"
+#include "loader/net/rtnetlink.hpp"
+#include "loader/source/manifests/manifests.hpp"
+#include "loader/view/names.hpp"
 #include "maps/pins.hpp"
 
 namespace weir::cli {
@@ -20,23 +21,23 @@ namespace weir::cli {
 namespace {
 
 struct Answer {
-    Question question;
-    Explanation explanation;
+    explain::Question question;
+    explain::Explanation explanation;
 };
 
 // --- the node's own maps ---
 
 struct Entrance {
-    Via via;
+    explain::Via via;
     unsigned ifindex;
 };
 
 // Where a packet of this source comes in: on the way that leads back to it.
-std::expected<Entrance, std::string> entrance_of(const datapath::Trial& trial, const model::Address& source,
-                                                 std::optional<Via> wanted) {
-    auto socket = datapath::NetlinkSocket::open(NETLINK_ROUTE);
+std::expected<Entrance, std::string> entrance_of(const explain::Trial& trial, const model::Address& source,
+                                                 std::optional<explain::Via> wanted) {
+    auto socket = net::NetlinkSocket::open(NETLINK_ROUTE);
     if (!socket) return std::unexpected(socket.error());
-    auto route = datapath::route_to(*socket, source);
+    auto route = net::route_to(*socket, source);
     unsigned first_uplink = 0;
     bool on_uplink = route.ifindex == 0;  // nowhere: from outside, if from anywhere
     auto error = trial.view<maps::DeviceMap>("devices").for_each([&](auto ifindex, const auto& device) {
@@ -46,22 +47,24 @@ std::expected<Entrance, std::string> entrance_of(const datapath::Trial& trial, c
     });
     if (error) return std::unexpected(fmt::format("map devices: {}", error.message()));
 
-    auto via = wanted.value_or(route.local ? Via::host : on_uplink ? Via::uplink : Via::workload);
-    if (via == Via::uplink && first_uplink == 0)
+    auto via = wanted.value_or(route.local ? explain::Via::host
+                               : on_uplink ? explain::Via::uplink
+                                           : explain::Via::workload);
+    if (via == explain::Via::uplink && first_uplink == 0)
         return std::unexpected(std::string("no uplink is attached here: weir sees nothing that comes from outside"));
-    bool usable = route.ifindex != 0 && !route.local && (via == Via::uplink) == on_uplink;
+    bool usable = route.ifindex != 0 && !route.local && (via == explain::Via::uplink) == on_uplink;
     return Entrance{.via = via, .ifindex = usable ? route.ifindex : first_uplink};
 }
 
-std::expected<Answer, std::string> ask_node(const Config& config, const datapath::Tuple& tuple,
-                                            std::optional<Via> via) {
-    auto trial = datapath::Trial::of_node(config.datapath);
+std::expected<Answer, std::string> ask_node(const config::Config& config, const view::Tuple& tuple,
+                                            std::optional<explain::Via> via) {
+    auto trial = explain::Trial::of_node(config.datapath);
     if (!trial) return std::unexpected(trial.error());
     if (!trial->note().empty()) fmt::print(stderr, "note: {}\n", trial->note());
     auto entrance = entrance_of(*trial, tuple.source, via);
     if (!entrance) return std::unexpected(entrance.error());
-    Question question{.tuple = tuple, .via = entrance->via, .ifindex = entrance->ifindex};
-    auto explanation = explain(*trial, question);
+    explain::Question question{.tuple = tuple, .via = entrance->via, .ifindex = entrance->ifindex};
+    auto explanation = explain::explain(*trial, question);
     if (!explanation) return std::unexpected(explanation.error());
     return Answer{question, std::move(*explanation)};
 }
@@ -81,16 +84,16 @@ bool is_pod_of_node(const std::vector<model::Object>& objects, const std::string
     });
 }
 
-std::expected<Answer, std::string> ask_manifests(const Config& config, const datapath::Tuple& tuple,
-                                                 std::optional<Via> via) {
+std::expected<Answer, std::string> ask_manifests(const config::Config& config, const view::Tuple& tuple,
+                                                 std::optional<explain::Via> via) {
     auto read = source::read_manifests(config.manifests);
     if (!read) return std::unexpected(read.error());
-    print_problems(read->problems);
+    explain::print_problems(read->problems);
     bool pod = is_pod_of_node(read->objects, config.node, tuple.source);
     model::Cluster cluster;
     for (auto& object : read->objects) cluster.apply(model::Upsert{std::move(object)});
 
-    auto context = node_context(config, cluster);
+    auto context = config::node_context(config, cluster);
     auto family = tuple.source.family();
     if (std::ranges::find(context.addresses, family, &model::Address::family) == context.addresses.end()) {
         fmt::print(stderr, "note: no Node object {} with an {} address: {} stands for it\n", config.node,
@@ -100,17 +103,20 @@ std::expected<Answer, std::string> ask_manifests(const Config& config, const dat
     if (const auto* node = cluster.node(config.node))
         pod =
             pod || std::ranges::any_of(node->pod_cidrs, [&](const auto& cidr) { return cidr.contains(tuple.source); });
-    auto local = local_endpoints(cluster, context);
+    auto local = explain::local_endpoints(cluster, context);
     pod = pod || std::ranges::find(local, tuple.source) != local.end();
     bool of_node =
         tuple.source.is_loopback() || std::ranges::find(context.addresses, tuple.source) != context.addresses.end();
 
-    Question question{.tuple = tuple, .via = via.value_or(of_node ? Via::host : pod ? Via::workload : Via::uplink)};
+    explain::Question question{.tuple = tuple,
+                               .via = via.value_or(of_node ? explain::Via::host
+                                                   : pod   ? explain::Via::workload
+                                                           : explain::Via::uplink)};
     std::vector<model::Address> workloads;
-    if (question.via == Via::workload && !of_node) workloads.push_back(tuple.source);
-    auto rehearsal = Rehearsal::prepare(config.datapath, context, cluster, std::move(workloads));
+    if (question.via == explain::Via::workload && !of_node) workloads.push_back(tuple.source);
+    auto rehearsal = explain::Rehearsal::prepare(config.datapath, context, cluster, std::move(workloads));
     if (!rehearsal) return std::unexpected(rehearsal.error());
-    print_problems(rehearsal->problems());
+    explain::print_problems(rehearsal->problems());
     auto explanation = rehearsal->ask(tuple, question.via);
     if (!explanation) return std::unexpected(explanation.error());
     return Answer{question, std::move(*explanation)};
@@ -130,17 +136,18 @@ void print_json(const Answer& answer) {
     boost::json::value service, frontend;
     if (explanation.service) service = *explanation.service;
     if (explanation.frontend)
-        frontend = boost::json::object{{"kind", kind_name(explanation.frontend->kind)},
+        frontend = boost::json::object{{"kind", view::kind_name(explanation.frontend->kind)},
                                        {"address", explanation.frontend->address.to_string()},
                                        {"port", explanation.frontend->port},
                                        {"protocol", model::to_string(answer.question.tuple.protocol)}};
-    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"verdict", outcome_name(explanation.outcome)},
-                                                                  {"reason", explanation.reason},
-                                                                  {"service", service},
-                                                                  {"frontend", frontend},
-                                                                  {"candidates", candidates},
-                                                                  {"backend", endpoint_json(explanation.backend)},
-                                                                  {"snat", endpoint_json(explanation.snat)}}));
+    fmt::print("{}\n",
+               boost::json::serialize(boost::json::object{{"verdict", explain::outcome_name(explanation.outcome)},
+                                                          {"reason", explanation.reason},
+                                                          {"service", service},
+                                                          {"frontend", frontend},
+                                                          {"candidates", candidates},
+                                                          {"backend", endpoint_json(explanation.backend)},
+                                                          {"snat", endpoint_json(explanation.snat)}}));
 }
 
 void print_block(const Answer& answer) {
@@ -155,27 +162,28 @@ void print_block(const Answer& answer) {
     line("packet",
          fmt::format("{} -> {}/{}, {}", model::to_string(tuple.source, tuple.source_port),
                      model::to_string(tuple.destination, tuple.destination_port), model::to_string(tuple.protocol),
-                     answer.question.via == Via::uplink     ? "from outside (uplink)"
-                     : answer.question.via == Via::workload ? "from a pod of this node (workload)"
-                                                            : "from a process of this node (host)"));
-    line("verdict", std::string(outcome_name(explanation.outcome)));
+                     answer.question.via == explain::Via::uplink     ? "from outside (uplink)"
+                     : answer.question.via == explain::Via::workload ? "from a pod of this node (workload)"
+                                                                     : "from a process of this node (host)"));
+    line("verdict", std::string(explain::outcome_name(explanation.outcome)));
     line("reason", explanation.reason);
     line("service", explanation.service.value_or("-"));
     line("frontend", explanation.frontend
-                         ? fmt::format("{} {}/{}", kind_name(explanation.frontend->kind),
+                         ? fmt::format("{} {}/{}", view::kind_name(explanation.frontend->kind),
                                        model::to_string(explanation.frontend->address, explanation.frontend->port),
                                        model::to_string(tuple.protocol))
                          : "-");
-    line("candidates", candidates.empty() ? "-" : fmt::format("{}: {}", candidates.size(), shortened(candidates, 8)));
+    line("candidates",
+         candidates.empty() ? "-" : fmt::format("{}: {}", candidates.size(), view::shortened(candidates, 8)));
     line("backend", text(explanation.backend));
     line("snat", explanation.snat ? text(explanation.snat) : explanation.translated() ? "none" : "-");
 }
 
 }  // namespace
 
-int run_explain(const Config& config, OutputFormat format, const ExplainOptions& options) {
+int run_explain(const config::Config& config, OutputFormat format, const ExplainOptions& options) {
     auto tuple = parse_question(options.source, options.destination);
-    std::optional<Via> via;
+    std::optional<explain::Via> via;
     if (!options.via.empty()) via = parse_via(options.via);
     if (!tuple) {
         fmt::print(stderr, "weir explain: {}\n", tuple.error());

@@ -49,8 +49,8 @@ std::optional<Endpoint> parse_endpoint(std::string_view text) {
 
 }  // namespace
 
-std::expected<datapath::Tuple, std::string> parse_question(std::string_view source, std::string_view destination) {
-    datapath::Tuple tuple;
+std::expected<view::Tuple, std::string> parse_question(std::string_view source, std::string_view destination) {
+    view::Tuple tuple;
     auto from = parse_endpoint(source);
     if (!from)
         return std::unexpected(
@@ -78,9 +78,9 @@ std::expected<datapath::Tuple, std::string> parse_question(std::string_view sour
     return tuple;
 }
 
-std::optional<Via> parse_via(std::string_view text) {
-    for (auto via : {Via::uplink, Via::workload, Via::host}) {
-        if (via_name(via) == text) return via;
+std::optional<explain::Via> parse_via(std::string_view text) {
+    for (auto via : {explain::Via::uplink, explain::Via::workload, explain::Via::host}) {
+        if (explain::via_name(via) == text) return via;
     }
     return std::nullopt;
 }

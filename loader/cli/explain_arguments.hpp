@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "loader/cli/explanation.hpp"
+#include "loader/explain/explanation.hpp"
 
 namespace weir::cli {
 
@@ -16,8 +16,8 @@ inline constexpr std::uint16_t default_source_port = 40000;
 
 // SRC[:PORT] and DST:PORT[/tcp|udp|sctp]; IPv6 addresses with ports as [addr]:port. The error is a sentence for a
 // person.
-std::expected<datapath::Tuple, std::string> parse_question(std::string_view source, std::string_view destination);
+std::expected<view::Tuple, std::string> parse_question(std::string_view source, std::string_view destination);
 
-std::optional<Via> parse_via(std::string_view text);
+std::optional<explain::Via> parse_via(std::string_view text);
 
 }  // namespace weir::cli

@@ -9,9 +9,9 @@
 #include <cstring>
 
 #include "loader/cli/commands.hpp"
-#include "loader/cli/listing.hpp"
-#include "loader/cli/node_view.hpp"
-#include "loader/datapath/flow_entry.hpp"
+#include "loader/view/flow_entry.hpp"
+#include "loader/view/names.hpp"
+#include "loader/view/node_view.hpp"
 
 namespace weir::cli {
 
@@ -44,8 +44,8 @@ FlowRow row_of(const abi::flow4_key& key, const abi::flow4& flow) {
 }
 
 FlowRow row_of(const abi::flow_pair& pair) {
-    auto forward = datapath::direction_of(pair, false);
-    auto reply = datapath::direction_of(pair, true);
+    auto forward = view::direction_of(pair, false);
+    auto reply = view::direction_of(pair, true);
     FlowRow row{.key = {}, .value = forward};
     row.key.source = reply.destination;
     row.key.destination = reply.source;
@@ -71,12 +71,12 @@ double seconds_since(std::uint32_t tick) {
 }
 
 std::string endpoint(const abi::address& address, __be16 port_be) {
-    return model::to_string(address_of(address), ntohs(port_be));
+    return model::to_string(view::address_of(address), ntohs(port_be));
 }
 
 class Listing {
 public:
-    Listing(const NodeView& view, OutputFormat format, const FlowFilter& filter)
+    Listing(const view::NodeView& view, OutputFormat format, const FlowFilter& filter)
         : view_(view), format_(format), filter_(filter) {}
 
     void add(const FlowRow& row) {
@@ -94,7 +94,7 @@ public:
         auto snat = flow.flags & abi::FLOW_SNAT ? endpoint(row.value.source, flow.source_port_be) : std::string();
         double idle = seconds_since(flow.last_seen);
         if (format_ == OutputFormat::json) {
-            boost::json::object entry{{"protocol", protocol_name(row.key.protocol)},
+            boost::json::object entry{{"protocol", view::protocol_name(row.key.protocol)},
                                       {"client", client},
                                       {"frontend", frontend},
                                       {"backend", target},
@@ -106,7 +106,7 @@ public:
             entry["snat"] = snat.empty() ? boost::json::value(nullptr) : boost::json::value(snat);
             json_.push_back(std::move(entry));
         } else {
-            table_.add({std::string(protocol_name(row.key.protocol)), client, frontend, target,
+            table_.add({std::string(view::protocol_name(row.key.protocol)), client, frontend, target,
                         snat.empty() ? "-" : snat, std::string(state_of(flow.flags)), std::to_string(flow.packets),
                         fmt::format("{:.0f}s", idle), service});
         }
@@ -122,7 +122,7 @@ public:
     }
 
 private:
-    const NodeView& view_;
+    const view::NodeView& view_;
     OutputFormat format_;
     const FlowFilter& filter_;
     std::size_t count_ = 0;
@@ -132,13 +132,13 @@ private:
 
 }  // namespace
 
-int run_flows(const Config& config, OutputFormat format, const FlowFilter& filter) {
+int run_flows(const config::Config& config, OutputFormat format, const FlowFilter& filter) {
     const auto& pins = config.datapath.pins;
     auto fail = [](const std::string& what) {
         fmt::print(stderr, "weir flows: {}\n", what);
         return 1;
     };
-    auto view = read_node(pins);
+    auto view = view::read_node(pins);
     if (!view) return fail(view.error());
     Listing listing(*view, format, filter);
     auto add_all = [&]<class M>(std::string_view name, auto row) -> std::expected<void, std::string> {

@@ -59,14 +59,14 @@ void add_cgroup(CLI::App& command, Flags& flags) {
         ->type_name("DIR");
 }
 
-std::expected<Config, std::string> effective(const Flags& flags) {
-    auto config =
-        flags.config.empty() ? std::expected<Config, std::string>(default_config()) : read_config(flags.config);
+std::expected<config::Config, std::string> effective(const Flags& flags) {
+    auto config = flags.config.empty() ? std::expected<config::Config, std::string>(config::default_config())
+                                       : config::read_config(flags.config);
     if (!config) return config;
     if (flags.manifests) config->manifests = *flags.manifests;
     if (flags.node) config->node = *flags.node;
     if (flags.pin_path) config->datapath.pins.root = *flags.pin_path;
-    if (flags.cgroup) set_cgroup(*config, *flags.cgroup);
+    if (flags.cgroup) config::set_cgroup(*config, *flags.cgroup);
     if (flags.log_level) config->log_level = *flags.log_level;
     if (!flags.uplinks.empty()) config->interfaces.uplinks = flags.uplinks;
     if (!flags.workloads.empty()) config->interfaces.workloads = flags.workloads;
@@ -82,7 +82,7 @@ int run_command_line(int argc, char** argv) {
     app.name("weir");
     app.require_subcommand(1);
     Flags flags;
-    std::function<int(const Config&, OutputFormat)> chosen;
+    std::function<int(const config::Config&, OutputFormat)> chosen;
 
     auto* run = app.add_subcommand("run", "serve: load the programs, fill the maps, follow changes");
     add_common(*run, flags);
@@ -91,7 +91,7 @@ int run_command_line(int argc, char** argv) {
     add_cgroup(*run, flags);
     run->add_option("--log-level", flags.log_level, "trace, debug, info, warning, error")
         ->check(CLI::IsMember({"trace", "debug", "info", "warning", "error"}));
-    run->callback([&] { chosen = [](const Config& config, OutputFormat) { return run_agent(config); }; });
+    run->callback([&] { chosen = [](const config::Config& config, OutputFormat) { return run_agent(config); }; });
 
     auto* check = app.add_subcommand("check", "what this kernel and host offer and lack");
     add_common(*check, flags);
@@ -113,7 +113,9 @@ int run_command_line(int argc, char** argv) {
     add_plan_input(*env, flags);
     env->add_option("-n,--namespace", flags.name_space, "of the container's pod (default: default)")->type_name("NS");
     env->callback([&] {
-        chosen = [&](const Config& config, OutputFormat format) { return run_env(config, format, flags.name_space); };
+        chosen = [&](const config::Config& config, OutputFormat format) {
+            return run_env(config, format, flags.name_space);
+        };
     });
 
     auto* status = app.add_subcommand("status", "the agent, the maps, the verdicts, what is wrong");
@@ -139,7 +141,9 @@ int run_command_line(int argc, char** argv) {
     flows->add_flag("--all", flags.flows.all, "also flows that have been seen in one direction only");
     flows->add_option("--limit", flags.flows.limit, "how many to show");
     flows->callback([&] {
-        chosen = [&](const Config& config, OutputFormat format) { return run_flows(config, format, flags.flows); };
+        chosen = [&](const config::Config& config, OutputFormat format) {
+            return run_flows(config, format, flags.flows);
+        };
     });
 
     auto* explain = app.add_subcommand("explain", "what becomes of a new connection, and why; changes nothing");
@@ -154,18 +158,20 @@ int run_command_line(int argc, char** argv) {
         ->check(CLI::IsMember({"uplink", "workload", "host"}));
     explain->callback([&] {
         flags.explain.offline = flags.manifests.has_value();
-        chosen = [&](const Config& config, OutputFormat format) { return run_explain(config, format, flags.explain); };
+        chosen = [&](const config::Config& config, OutputFormat format) {
+            return run_explain(config, format, flags.explain);
+        };
     });
 
     auto* detach = app.add_subcommand("detach", "take weir off every interface and remove its maps");
     add_common(*detach, flags);
-    detach->callback([&] { chosen = [](const Config& config, OutputFormat) { return run_detach(config); }; });
+    detach->callback([&] { chosen = [](const config::Config& config, OutputFormat) { return run_detach(config); }; });
 
     auto* version = app.add_subcommand("version", "version of weir and of its map layout");
     add_common(*version, flags);
     add_output(*version, flags);
     version->callback([&] {
-        chosen = [](const Config&, OutputFormat format) {
+        chosen = [](const config::Config&, OutputFormat format) {
             if (format == OutputFormat::json)
                 fmt::print("{{\"version\":\"{}\",\"abi\":{}}}\n", WEIR_VERSION, int{abi::WEIR_ABI_VERSION});
             else

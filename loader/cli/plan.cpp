@@ -8,8 +8,8 @@
 #include <cstdio>
 
 #include "loader/cli/commands.hpp"
-#include "loader/cli/listing.hpp"
-#include "loader/cli/manifest_plan.hpp"
+#include "loader/explain/manifest_plan.hpp"
+#include "loader/view/names.hpp"
 
 namespace weir::cli {
 
@@ -23,24 +23,25 @@ std::vector<std::string> backend_texts(const plan::ServicePortPlan& port, const 
 }
 
 std::string scope_text(const plan::ServicePortPlan& port, const plan::Scope& scope) {
-    if (scope.action == abi::SCOPE_BALANCE) return shortened(backend_texts(port, scope));
-    return fmt::format("({})", action_name(scope.action));
+    if (scope.action == abi::SCOPE_BALANCE) return view::shortened(backend_texts(port, scope));
+    return fmt::format("({})", view::action_name(scope.action));
 }
 
 boost::json::object scope_json(const plan::ServicePortPlan& port, const plan::Scope& scope) {
     boost::json::array backends;
     for (const auto& text : backend_texts(port, scope)) backends.emplace_back(text);
-    return {{"action", action_name(scope.action)}, {"backends", backends}};
+    return {{"action", view::action_name(scope.action)}, {"backends", backends}};
 }
 
 void print_table(const std::vector<plan::ServicePlan>& plans) {
     Table table({"SERVICE", "KIND", "FRONTEND", "FROM CLUSTER", "FROM OUTSIDE"});
     for (const auto& service : plans) {
         if (service.state != plan::ServiceState::planned)
-            table.add({service.service.to_string(), fmt::format("({})", state_name(service.state)), "-", "-", "-"});
+            table.add(
+                {service.service.to_string(), fmt::format("({})", view::state_name(service.state)), "-", "-", "-"});
         for (const auto& port : service.ports) {
             for (const auto& frontend : port.frontends)
-                table.add({port.name, std::string(kind_name(frontend.kind)),
+                table.add({port.name, std::string(view::kind_name(frontend.kind)),
                            fmt::format("{}/{}", model::to_string(frontend.address, frontend.port),
                                        model::to_string(port.protocol)),
                            scope_text(port, frontend.cluster), scope_text(port, frontend.external)});
@@ -56,15 +57,16 @@ void print_json(const std::vector<plan::ServicePlan>& plans, const std::vector<m
         for (const auto& port : service.ports) {
             for (const auto& frontend : port.frontends)
                 frontends.push_back({{"service", port.name},
-                                     {"kind", kind_name(frontend.kind)},
+                                     {"kind", view::kind_name(frontend.kind)},
                                      {"address", frontend.address.to_string()},
                                      {"port", frontend.port},
                                      {"protocol", model::to_string(port.protocol)},
                                      {"cluster", scope_json(port, frontend.cluster)},
                                      {"external", scope_json(port, frontend.external)}});
         }
-        services.push_back(
-            {{"name", service.service.to_string()}, {"state", state_name(service.state)}, {"frontends", frontends}});
+        services.push_back({{"name", service.service.to_string()},
+                            {"state", view::state_name(service.state)},
+                            {"frontends", frontends}});
     }
     boost::json::array messages;
     for (const auto& problem : problems)
@@ -75,12 +77,12 @@ void print_json(const std::vector<plan::ServicePlan>& plans, const std::vector<m
 
 }  // namespace
 
-int run_plan(const Config& config, OutputFormat format) {
+int run_plan(const config::Config& config, OutputFormat format) {
     if (config.manifests.empty()) {
         fmt::print(stderr, "weir plan: name a file or folder with --manifests\n");
         return 2;
     }
-    auto planned = plan_manifests(config);
+    auto planned = explain::plan_manifests(config);
     if (!planned) {
         fmt::print(stderr, "weir plan: {}\n", planned.error());
         return 1;
@@ -90,7 +92,7 @@ int run_plan(const Config& config, OutputFormat format) {
     else
         print_table(planned->services);
 
-    bool failed = print_problems(planned->problems);
+    bool failed = explain::print_problems(planned->problems);
     if (!planned->skipped.empty())
         fmt::print(stderr, "note: kinds that weir does not read: {}\n", fmt::join(planned->skipped, ", "));
     return failed ? 1 : 0;

@@ -11,7 +11,7 @@
 #include <cstdio>
 #include <fstream>
 
-#include "loader/cli/agent.hpp"
+#include "loader/agent/agent.hpp"
 #include "loader/cli/commands.hpp"
 #include "loader/datapath/kernel.hpp"
 
@@ -25,7 +25,7 @@ int fail(const std::string& what) {
 }
 
 // SNAT ports must not be ports that the node itself may choose for its connections.
-void warn_of_port_overlap(const Config& config) {
+void warn_of_port_overlap(const config::Config& config) {
     unsigned low = 0;
     unsigned high = 0;
     std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> low >> high;
@@ -46,7 +46,7 @@ void warn_of_forwarding() {
 
 }  // namespace
 
-int run_agent(const Config& config) {
+int run_agent(const config::Config& config) {
     spdlog::set_default_logger(spdlog::stderr_color_mt("weir"));
     spdlog::set_pattern("%Y-%m-%dT%H:%M:%S.%e %^%l%$ %v");
     spdlog::set_level(spdlog::level::from_str(config.log_level));
@@ -58,7 +58,7 @@ int run_agent(const Config& config) {
         return 2;
     }
 
-    auto state = StateFile::create(config.datapath.pins);
+    auto state = agent::StateFile::create(config.datapath.pins);
     if (!state) return fail(state.error());
     auto mounted = datapath::ensure_bpffs(config.datapath.pins.root);
     if (!mounted) return fail(mounted.error());
@@ -86,7 +86,7 @@ int run_agent(const Config& config) {
     signals.async_wait([&](auto error, int) {
         if (!error) io.stop();
     });
-    Agent agent(io, config, *programs, std::move(*state));
+    agent::Agent agent(io, config, *programs, std::move(*state));
     if (auto started = agent.start(); !started) return fail(started.error());
     io.run();
     spdlog::info("stopped; the datapath goes on as it is (`weir detach` removes it)");

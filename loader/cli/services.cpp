@@ -6,11 +6,11 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "loader/agent/state_file.hpp"
 #include "loader/cli/commands.hpp"
-#include "loader/cli/listing.hpp"
-#include "loader/cli/node_view.hpp"
 #include "loader/cli/snat_status.hpp"
-#include "loader/cli/state_file.hpp"
+#include "loader/view/names.hpp"
+#include "loader/view/node_view.hpp"
 
 namespace weir::cli {
 
@@ -26,16 +26,16 @@ struct ScopeBackends {
     std::vector<std::string> addresses;
 };
 
-std::expected<ScopeBackends, std::string> backends_of(const NodeView& view, const maps::SlotMap& slots,
+std::expected<ScopeBackends, std::string> backends_of(const view::NodeView& view, const maps::SlotMap& slots,
                                                       const abi::slot_range& range, std::uint8_t action) {
-    ScopeBackends out{action_name(action), {}};
-    auto shares = slot_shares(slots, range);
+    ScopeBackends out{view::action_name(action), {}};
+    auto shares = view::slot_shares(slots, range);
     if (!shares) return std::unexpected(shares.error());
     for (const auto& [id, share] : *shares) {
         auto backend = view.backends.find(id);
         if (backend != view.backends.end())
             out.addresses.push_back(
-                model::to_string(address_of(backend->second.address), ntohs(backend->second.port_be)));
+                model::to_string(view::address_of(backend->second.address), ntohs(backend->second.port_be)));
     }
     return out;
 }
@@ -45,14 +45,14 @@ boost::json::object scope_json(const ScopeBackends& scope) {
 }
 
 std::string scope_text(const ScopeBackends& scope) {
-    return scope.addresses.empty() ? fmt::format("({})", scope.action) : shortened(scope.addresses);
+    return scope.addresses.empty() ? fmt::format("({})", scope.action) : view::shortened(scope.addresses);
 }
 
 }  // namespace
 
-int run_services(const Config& config, OutputFormat format) {
+int run_services(const config::Config& config, OutputFormat format) {
     const auto& pins = config.datapath.pins;
-    auto view = read_node(pins);
+    auto view = view::read_node(pins);
     if (!view) return fail("services", view.error());
     auto slots = maps::open_map<maps::SlotMap>(pins, "slots");
     if (!slots) return fail("services", slots.error());
@@ -63,22 +63,23 @@ int run_services(const Config& config, OutputFormat format) {
         auto cluster = backends_of(*view, *slots, frontend.cluster, frontend.cluster_action);
         auto external = backends_of(*view, *slots, frontend.external, frontend.external_action);
         if (!cluster || !external) return fail("services", !cluster ? cluster.error() : external.error());
-        auto address = address_of(key.address);
+        auto address = view::address_of(key.address);
         const auto& name = view->service(frontend.service_id);
         if (format == OutputFormat::json)
             json.push_back({{"service", name},
-                            {"kind", kind_name(frontend.kind)},
+                            {"kind", view::kind_name(frontend.kind)},
                             {"address", address.to_string()},
                             {"port", ntohs(key.port_be)},
-                            {"protocol", protocol_name(key.protocol)},
+                            {"protocol", view::protocol_name(key.protocol)},
                             {"cluster", scope_json(*cluster)},
                             {"external", scope_json(*external)}});
         else
-            table.add({name, std::string(kind_name(frontend.kind)),
-                       fmt::format("{}/{}", model::to_string(address, ntohs(key.port_be)), protocol_name(key.protocol)),
-                       scope_text(*cluster), scope_text(*external)});
+            table.add(
+                {name, std::string(view::kind_name(frontend.kind)),
+                 fmt::format("{}/{}", model::to_string(address, ntohs(key.port_be)), view::protocol_name(key.protocol)),
+                 scope_text(*cluster), scope_text(*external)});
     }
-    auto state = read_state(pins);
+    auto state = agent::read_state(pins);
     const auto* others = state.content.if_contains("notBalanced");
     if (format == OutputFormat::json) {
         fmt::print("{}\n", boost::json::serialize(boost::json::object{
@@ -98,27 +99,27 @@ int run_services(const Config& config, OutputFormat format) {
     return 0;
 }
 
-int run_backends(const Config& config, OutputFormat format) {
-    auto view = read_node(config.datapath.pins);
+int run_backends(const config::Config& config, OutputFormat format) {
+    auto view = view::read_node(config.datapath.pins);
     if (!view) return fail("backends", view.error());
-    auto snat = read_snat(config);
+    auto snat = view::read_snat(config.datapath.pins, {config.datapath.snat_port_min, config.datapath.snat_port_max});
     if (!snat) return fail("backends", snat.error());
     Table table({"ID", "BACKEND", "SNAT PORTS", "SERVICE"});
     boost::json::array json;
     for (const auto& [id, backend] : view->backends) {
-        auto address = address_of(backend.address);
+        auto address = view::address_of(backend.address);
         auto port = ntohs(backend.port_be);
-        auto endpoint = datapath::endpoint_of(backend);
+        auto endpoint = view::endpoint_of(backend);
         if (format == OutputFormat::json)
             json.push_back({{"id", id},
                             {"address", address.to_string()},
                             {"port", port},
-                            {"protocol", protocol_name(backend.protocol)},
+                            {"protocol", view::protocol_name(backend.protocol)},
                             {"snatPorts", snat_json(*snat, endpoint)},
                             {"service", view->service(backend.service_id)}});
         else
             table.add({std::to_string(id),
-                       fmt::format("{}/{}", model::to_string(address, port), protocol_name(backend.protocol)),
+                       fmt::format("{}/{}", model::to_string(address, port), view::protocol_name(backend.protocol)),
                        snat_text(*snat, endpoint), view->service(backend.service_id)});
     }
     if (format == OutputFormat::json)

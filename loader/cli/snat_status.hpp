@@ -3,31 +3,19 @@
 #pragma once
 
 #include <boost/json.hpp>
-#include <expected>
-#include <map>
 #include <string>
-#include <vector>
 
-#include "loader/cli/config.hpp"
-#include "loader/cli/node_view.hpp"
-#include "loader/datapath/snat_ports.hpp"
+#include "loader/view/node_view.hpp"
+#include "loader/view/snat_view.hpp"
 
 namespace weir::cli {
 
-// As the last sweep has counted them, of the pinned maps.
-struct SnatView {
-    datapath::SnatRange range;            // of the programs in force
-    std::vector<datapath::SnatUse> uses;  // empty where an older weir, which does not count, serves
-    std::map<datapath::SnatEndpoint, datapath::SnatUse> fullest;
-};
-std::expected<SnatView, std::string> read_snat(const Config& config);
-
 // What `weir status` says. drops: packets with the verdict drop_no_snat_port.
-boost::json::object snat_json(const SnatView& snat, const NodeView& view, std::uint64_t drops);
+boost::json::object snat_json(const view::SnatView& snat, const view::NodeView& view, std::uint64_t drops);
 void print_snat(const boost::json::object& snat);
 
 // A backend's line in `weir backends`: of the fullest of its pools.
-boost::json::object snat_json(const SnatView& snat, const datapath::SnatEndpoint& endpoint);
-std::string snat_text(const SnatView& snat, const datapath::SnatEndpoint& endpoint);
+boost::json::object snat_json(const view::SnatView& snat, const view::SnatEndpoint& endpoint);
+std::string snat_text(const view::SnatView& snat, const view::SnatEndpoint& endpoint);
 
 }  // namespace weir::cli

@@ -5,17 +5,17 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "loader/agent/state_file.hpp"
 #include "loader/cli/commands.hpp"
-#include "loader/cli/node_view.hpp"
 #include "loader/cli/snat_status.hpp"
-#include "loader/cli/state_file.hpp"
+#include "loader/view/node_view.hpp"
 #include "maps/verdict.hpp"
 
 namespace weir::cli {
 
 namespace {
 
-boost::json::object usage_of(const maps::PinPaths& pins, const NodeView& view) {
+boost::json::object usage_of(const maps::PinPaths& pins, const view::NodeView& view) {
     auto entry = [&](std::string_view name, std::uint64_t used) {
         auto fd = maps::raw::open_pinned(pins.map(name));
         auto shape = fd ? maps::raw::shape(fd->get()) : maps::Result<maps::raw::Shape>(std::unexpected(fd.error()));
@@ -115,19 +115,19 @@ void print_table(const boost::json::object& status) {
 
 }  // namespace
 
-int run_status(const Config& config, OutputFormat format) {
+int run_status(const config::Config& config, OutputFormat format) {
     const auto& pins = config.datapath.pins;
     auto fail = [](const std::string& what) {
         fmt::print(stderr, "weir status: {}\n", what);
         return 1;
     };
-    auto view = read_node(pins);
+    auto view = view::read_node(pins);
     if (!view) return fail(view.error());
     auto verdicts = maps::open_map<maps::VerdictArray>(pins, "verdicts");
     if (!verdicts) return fail(verdicts.error());
-    auto snat = read_snat(config);
+    auto snat = view::read_snat(config.datapath.pins, {config.datapath.snat_port_min, config.datapath.snat_port_max});
     if (!snat) return fail(snat.error());
-    auto state = read_state(pins);
+    auto state = agent::read_state(pins);
     state.content["running"] = state.running;
     boost::json::object status{
         {"agent", state.content},

@@ -24,14 +24,6 @@ std::string Table::to_string() const {
     return out;
 }
 
-std::string shortened(const std::vector<std::string>& items, std::size_t most) {
-    if (items.empty()) return "-";
-    std::string out;
-    for (std::size_t i = 0; i < std::min(most, items.size()); ++i) out += (i ? "," : "") + items[i];
-    if (items.size() > most) out += fmt::format(",+{}", items.size() - most);
-    return out;
-}
-
 std::string human_bytes(unsigned long long bytes) {
     if (bytes < 10 * 1024) return fmt::format("{} B", bytes);
     if (bytes < 10ull * 1024 * 1024) return fmt::format("{} KiB", bytes / 1024);

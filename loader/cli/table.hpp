@@ -22,9 +22,6 @@ private:
     std::vector<std::vector<std::string>> rows_;
 };
 
-// Sorted and unsorted lists in a cell: the first few, and how many more.
-std::string shortened(const std::vector<std::string>& items, std::size_t most = 3);
-
 std::string human_bytes(unsigned long long bytes);
 std::string mebibytes(std::uint64_t octets);  // "1.5 MiB"
 

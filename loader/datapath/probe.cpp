@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <optional>
 
-#include "loader/datapath/netlink.hpp"
+#include "loader/net/netlink.hpp"
 #include "maps/fd.hpp"
 
 namespace weir::datapath {
@@ -24,13 +24,13 @@ constexpr std::uint16_t netdev_xdp_features = 3;
 constexpr std::uint64_t xdp_basic_and_redirect = 1 | 2;
 constexpr std::uint64_t xdp_xmit = 4;
 
-std::optional<std::uint16_t> generic_family(NetlinkSocket& socket, const std::string& name) {
-    NetlinkRequest request(GENL_ID_CTRL, 0);
+std::optional<std::uint16_t> generic_family(net::NetlinkSocket& socket, const std::string& name) {
+    net::NetlinkRequest request(GENL_ID_CTRL, 0);
     request.add_header(genlmsghdr{.cmd = CTRL_CMD_GETFAMILY, .version = 1, .reserved = 0});
     request.add(CTRL_ATTR_FAMILY_NAME, name);
     std::optional<std::uint16_t> family;
     auto asked = socket.request(request, [&](const nlmsghdr& message) {
-        const auto* id = Attributes(message, sizeof(genlmsghdr)).find(CTRL_ATTR_FAMILY_ID);
+        const auto* id = net::Attributes(message, sizeof(genlmsghdr)).find(CTRL_ATTR_FAMILY_ID);
         if (id) family = mnl_attr_get_u16(id);
     });
     if (!asked) return std::nullopt;
@@ -59,16 +59,16 @@ Answer kernel_has_tcx() {
 namespace {
 
 Answer driver_has(unsigned ifindex, std::uint64_t wanted) {
-    auto socket = NetlinkSocket::open(NETLINK_GENERIC);
+    auto socket = net::NetlinkSocket::open(NETLINK_GENERIC);
     if (!socket) return Answer::unknown;
     auto family = generic_family(*socket, "netdev");
     if (!family) return Answer::unknown;
-    NetlinkRequest request(*family, 0);
+    net::NetlinkRequest request(*family, 0);
     request.add_header(genlmsghdr{.cmd = netdev_get_device, .version = 1, .reserved = 0});
     request.add(netdev_ifindex, std::uint32_t{ifindex});
     auto answer = Answer::unknown;
     auto asked = socket->request(request, [&](const nlmsghdr& message) {
-        const auto* features = Attributes(message, sizeof(genlmsghdr)).find(netdev_xdp_features);
+        const auto* features = net::Attributes(message, sizeof(genlmsghdr)).find(netdev_xdp_features);
         if (!features) return;
         bool able = (mnl_attr_get_u64(features) & wanted) == wanted;
         answer = able ? Answer::yes : Answer::no;

@@ -41,18 +41,18 @@ Row measure(const Size& size, const Options& options) {
     for (int round = 0; round < options.rounds; ++round) {
         ::malloc_trim(0);
         auto before = resident_kib();
-        std::string text = manifests(size, model::Format::json);
+        std::string text = manifests(size, decode::Format::json);
         octets = text.size();
         Stopwatch watch;
-        auto decoded = model::decode(text, model::Format::json, "all.json");
+        auto decoded = decode::decode(text, decode::Format::json, "all.json");
         json.push_back(static_cast<double>(octets) / watch.microseconds());
         if (!decoded.problems.empty()) throw std::runtime_error(decoded.problems.front().to_string());
         std::string().swap(text);
 
         // YAML is slow enough that a part of it says as much.
-        std::string part = manifests({"", std::min(size.services, 1000u), size.endpoints}, model::Format::yaml);
+        std::string part = manifests({"", std::min(size.services, 1000u), size.endpoints}, decode::Format::yaml);
         watch.restart();
-        model::decode(part, model::Format::yaml, "part.yaml");
+        decode::decode(part, decode::Format::yaml, "part.yaml");
         yaml.push_back(static_cast<double>(part.size()) / watch.microseconds());
 
         ControlPlane plane;

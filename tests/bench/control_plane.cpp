@@ -117,8 +117,8 @@ struct Destroy {
 
 }  // namespace
 
-std::string manifests(const Size& size, model::Format format) {
-    bool json = format == model::Format::json;
+std::string manifests(const Size& size, decode::Format format) {
+    bool json = format == decode::Format::json;
     std::string text = json ? R"({"apiVersion":"v1","kind":"List","items":[)" : "";
     for (std::uint32_t i = 0; i < size.services; ++i) {
         if (json)
@@ -132,7 +132,7 @@ std::string manifests(const Size& size, model::Format format) {
 model::Object slice_of(const Size& size, std::uint32_t service, bool less) {
     Size one = size;
     if (less) --one.endpoints;
-    auto decoded = model::decode(slice_json(one, service), model::Format::json, "change.json");
+    auto decoded = decode::decode(slice_json(one, service), decode::Format::json, "change.json");
     return std::move(decoded.objects.at(0));
 }
 
@@ -164,8 +164,8 @@ ControlPlane::ControlPlane() {
                                                             .backends = sizes.backends,
                                                             .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
                                                             .source_ranges = sizes.source_ranges});
-    writer_ = std::make_unique<datapath::KernelWriter>(
-        [this](std::string_view name) { return maps_.find(name)->second.get(); });
+    writer_ =
+        std::make_unique<apply::KernelWriter>([this](std::string_view name) { return maps_.find(name)->second.get(); });
 }
 
 std::vector<plan::ServicePlan> ControlPlane::plan() {

@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "loader/datapath/writer.hpp"
-#include "loader/model/decode.hpp"
+#include "loader/apply/writer.hpp"
+#include "loader/decode/decode.hpp"
 #include "loader/plan/layout.hpp"
 #include "loader/plan/planner.hpp"
 #include "maps/fd.hpp"
@@ -41,7 +41,7 @@ private:
 };
 
 // Services and EndpointSlices as an API server writes them.
-std::string manifests(const Size& size, model::Format format);
+std::string manifests(const Size& size, decode::Format format);
 // The slice of one service; less: without its last endpoint.
 model::Object slice_of(const Size& size, std::uint32_t service, bool less);
 
@@ -65,7 +65,7 @@ private:
     std::map<std::string, maps::Fd, std::less<>> maps_;
     std::unique_ptr<plan::Planner> planner_;
     std::unique_ptr<plan::Layout> layout_;
-    std::unique_ptr<datapath::KernelWriter> writer_;
+    std::unique_ptr<apply::KernelWriter> writer_;
 };
 
 }  // namespace weir::bench

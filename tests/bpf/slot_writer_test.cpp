@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/datapath/slot_writer.hpp"
+#include "loader/apply/slot_writer.hpp"
 
 #include <bpf/bpf.h>
 #include <gtest/gtest.h>

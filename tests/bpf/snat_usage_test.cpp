@@ -2,19 +2,19 @@
 // A range of SNAT ports that assured flows have used up: what still works, what is counted, and how it ends.
 #include <unistd.h>
 
-#include "loader/datapath/snat_ports.hpp"
-#include "loader/datapath/sweeper.hpp"
+#include "loader/apply/sweeper.hpp"
+#include "loader/view/snat_ports.hpp"
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
 namespace {
 
-using datapath::SnatUse;
+using view::SnatUse;
 
 class SnatUsage : public DatapathTest {
 protected:
     static constexpr std::uint16_t ports = 8;
-    static constexpr datapath::SnatRange range{61000, 61000 + ports - 1};
+    static constexpr view::SnatRange range{61000, 61000 + ports - 1};
 
     static Settings few_ports() {
         Settings settings;
@@ -33,14 +33,14 @@ protected:
 
     maps::SnatUsageMap usage() const { return maps::view<maps::SnatUsageMap>(few.datapath.map("snat_usage")); }
     std::vector<SnatUse> read_uses(std::uint32_t at_least = 0) const {
-        auto uses = datapath::read_snat_ports(usage(), range, at_least);
+        auto uses = view::read_snat_ports(usage(), range, at_least);
         EXPECT_TRUE(uses) << uses.error();
         return uses.value_or(std::vector<SnatUse>{});
     }
     // What the last sweep has counted from the node's address to an endpoint.
     SnatUse use_of(const Endpoint& endpoint) const { return use_of(at.node, endpoint); }
     SnatUse use_of(const abi::address& source, const Endpoint& endpoint) const {
-        datapath::SnatPool pool{source, {endpoint.address, htons(endpoint.port), few.protocol()}};
+        view::SnatPool pool{source, {endpoint.address, htons(endpoint.port), few.protocol()}};
         for (const auto& use : read_uses())
             if (use.pool == pool) return use;
         return {pool};
@@ -156,11 +156,11 @@ TEST_P(SnatUsage, CountsThatCannotBeReadAreNoFailureOfTheSweep) {
     auto flows = use_up();
     few.datapath.age_flow(few.tuple(from(3), frontend), 100'000);
     few.datapath.age_flow(flows[3].reversed(), 100'000);
-    auto sweep = datapath::sweep_and_read(few.datapath.sweeper(), maps::SnatUsageMap(maps::Fd()), range);
+    auto sweep = apply::sweep_and_read(few.datapath.sweeper(), maps::SnatUsageMap(maps::Fd()), range);
     ASSERT_TRUE(sweep) << sweep.error();
     EXPECT_EQ(sweep->flows.expired, 1u);
     EXPECT_FALSE(sweep->snat);
-    sweep = datapath::sweep_and_read(few.datapath.sweeper(), usage(), range);
+    sweep = apply::sweep_and_read(few.datapath.sweeper(), usage(), range);
     ASSERT_TRUE(sweep && sweep->snat);
     EXPECT_EQ(sweep->snat->size(), 1u);
 }
@@ -252,7 +252,7 @@ TEST_P(SnatUsage, EachAddressOfTheNodeHasTheRangeForItself) {
     few.datapath.sweep();
     EXPECT_EQ(use_of(at.node, remote).kept, ports);
     EXPECT_EQ(use_of(at.node_other, remote).kept, ports - 3u);
-    auto fullest = datapath::fullest_pools(read_uses());
+    auto fullest = view::fullest_pools(read_uses());
     ASSERT_EQ(fullest.size(), 1u);
     EXPECT_EQ(fullest.begin()->second.ports(), ports) << "never more than there are";
 }

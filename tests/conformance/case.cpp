@@ -12,7 +12,7 @@
 #include <set>
 #include <sstream>
 
-#include "loader/model/decode.hpp"
+#include "loader/decode/decode.hpp"
 
 namespace weir::conformance {
 
@@ -98,9 +98,9 @@ std::optional<From> parse_from(const std::string& value) {
     return found == names.end() ? std::nullopt : std::optional(found->second);
 }
 
-std::optional<cli::Outcome> parse_outcome(const std::string& value) {
-    static const std::map<std::string, cli::Outcome> names = {
-        {"REJECT", cli::Outcome::reject}, {"DROP", cli::Outcome::drop}, {"PASS", cli::Outcome::pass}};
+std::optional<explain::Outcome> parse_outcome(const std::string& value) {
+    static const std::map<std::string, explain::Outcome> names = {
+        {"REJECT", explain::Outcome::reject}, {"DROP", explain::Outcome::drop}, {"PASS", explain::Outcome::pass}};
     auto found = names.find(value);
     return found == names.end() ? std::nullopt : std::optional(found->second);
 }
@@ -183,7 +183,7 @@ std::vector<model::Object> read_objects(const YAML::Node& root, const std::strin
         objects += (number >= begin ? line : "") + "\n";
     }
     objects += "apiVersion: v1\nkind: List\n";
-    auto decoded = model::decode(objects, model::Format::yaml, file);
+    auto decoded = decode::decode(objects, decode::Format::yaml, file);
     for (const auto& problem : decoded.problems) {
         if (problem.severity == model::Severity::error) throw Refused{YAML::Mark::null_mark(), problem.to_string()};
     }

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/cli/explanation.hpp"
+#include "loader/explain/explanation.hpp"
 #include "loader/model/cluster.hpp"
 
 namespace weir::conformance {
@@ -18,9 +18,9 @@ enum class From { pod, node, external };
 struct Flow {
     std::string name;
     From from = From::pod;
-    datapath::Tuple tuple;  // the source port is the runner's
+    view::Tuple tuple;  // the source port is the runner's
     // deliver stands for "to one of these backends", however it gets there.
-    cli::Outcome outcome = cli::Outcome::deliver;
+    explain::Outcome outcome = explain::Outcome::deliver;
     std::vector<plan::Backend> backends;  // sorted
     std::optional<bool> masquerade;
 };

@@ -80,8 +80,8 @@ constexpr std::array<Difference, 4> differences{{
 
 Wanted wanted_outcome(const Situation& situation) {
     for (const auto& difference : differences) {
-        if (difference.verdict && situation.flow.outcome != cli::Outcome::drop && difference.verdict(situation))
-            return {.outcome = cli::Outcome::drop, .difference = difference.name};
+        if (difference.verdict && situation.flow.outcome != explain::Outcome::drop && difference.verdict(situation))
+            return {.outcome = explain::Outcome::drop, .difference = difference.name};
     }
     return {.outcome = situation.flow.outcome, .difference = {}};
 }

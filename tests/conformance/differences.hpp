@@ -19,7 +19,7 @@ struct Situation {
 };
 
 struct Wanted {
-    cli::Outcome outcome;
+    explain::Outcome outcome;
     std::string_view difference;  // the name of the one that changed it; empty: none
 };
 // What is to become of the flow: deliver, where one of its backends is to get it.

@@ -7,16 +7,16 @@
 #include <algorithm>
 #include <set>
 
-#include "loader/cli/rehearsal.hpp"
+#include "loader/explain/rehearsal.hpp"
 #include "tests/conformance/differences.hpp"
 
 namespace weir::conformance {
 
 namespace {
 
-using cli::Explanation;
-using cli::Outcome;
-using cli::Via;
+using explain::Explanation;
+using explain::Outcome;
+using explain::Via;
 
 // Source ports for each backend that a flow may reach: that one of n is never hit by a uniform choice of 64 n then has
 // a probability of e^-64.
@@ -50,12 +50,12 @@ std::string text(const std::vector<plan::Backend>& backends) {
 }
 
 std::string wanted_text(Outcome outcome, const Flow& flow) {
-    return outcome == Outcome::deliver ? text(flow.backends) : std::string(cli::outcome_name(outcome));
+    return outcome == Outcome::deliver ? text(flow.backends) : std::string(explain::outcome_name(outcome));
 }
 
 std::string got_text(const Explanation& got) {
     auto to = got.backend ? " to " + model::to_string(got.backend->address, got.backend->port) : std::string();
-    return fmt::format("{}{} ({})", cli::outcome_name(got.outcome), to, got.reason);
+    return fmt::format("{}{} ({})", explain::outcome_name(got.outcome), to, got.reason);
 }
 
 plan::NodeContext context_of(const Node& node) {
@@ -77,7 +77,7 @@ plan::NodeContext context_of(const Node& node) {
 
 class Judge {
 public:
-    Judge(cli::Rehearsal& rehearsal, const Situation& situation) : rehearsal_(rehearsal), s_(situation) {}
+    Judge(explain::Rehearsal& rehearsal, const Situation& situation) : rehearsal_(rehearsal), s_(situation) {}
 
     Judgement judge() {
         auto wanted = wanted_outcome(s_);
@@ -157,7 +157,7 @@ private:
         return {};
     }
 
-    cli::Rehearsal& rehearsal_;
+    explain::Rehearsal& rehearsal_;
     const Situation& s_;
 };
 
@@ -173,7 +173,7 @@ std::vector<Judgement> run_case(const Case& of) {
     for (const auto& flow : of.flows) {
         if (flow.from == From::pod) pods.push_back(flow.tuple.source);
     }
-    auto rehearsal = cli::Rehearsal::prepare(settings, context_of(of.node), cluster, std::move(pods));
+    auto rehearsal = explain::Rehearsal::prepare(settings, context_of(of.node), cluster, std::move(pods));
     std::vector<Judgement> out;
     for (const auto& flow : of.flows) {
         if (rehearsal)

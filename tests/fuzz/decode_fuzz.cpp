@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "loader/model/decode.hpp"
+#include "loader/decode/decode.hpp"
 
 namespace {
 

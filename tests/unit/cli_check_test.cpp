@@ -33,7 +33,7 @@ HostFacts healthy() {
 }
 
 std::vector<Finding> judged(const HostFacts& facts) {
-    return judge(facts, default_config());
+    return judge(facts, config::default_config());
 }
 
 Finding finding(const std::vector<Finding>& findings, const std::string& name) {
@@ -91,7 +91,7 @@ TEST(Check, WithoutTcxClsactServesUnlessTcxIsAsked) {
     auto facts = healthy();
     facts.tcx = datapath::Answer::no;
     EXPECT_EQ(finding(judged(facts), "tcx").state, State::ok);
-    auto config = default_config();
+    auto config = config::default_config();
     config.datapath.tc = datapath::TcMode::tcx;
     EXPECT_EQ(finding(judge(facts, config), "tcx").state, State::missing);
 }
@@ -134,7 +134,7 @@ TEST(Check, NotesComeWithARemedyAndStopNothing) {
 TEST(Check, NativeXdpThatTheDriverLacks) {
     auto facts = healthy();
     facts.uplinks[0].xdp = datapath::Answer::no;
-    auto config = default_config();
+    auto config = config::default_config();
     EXPECT_THAT(finding(judge(facts, config), "xdp").detail, HasSubstr("through tc"));
     config.datapath.xdp = datapath::XdpMode::native;
     EXPECT_EQ(finding(judge(facts, config), "xdp").state, State::note);
@@ -189,8 +189,8 @@ TEST(Check, UdpSocketsThatCannotBeAborted) {
 TEST(Check, NoSocketHooksAsConfigured) {
     auto facts = healthy();
     facts.cgroup = std::unexpected("none");
-    auto config = default_config();
-    set_cgroup(config, "off");
+    auto config = config::default_config();
+    config::set_cgroup(config, "off");
     auto findings = judge(facts, config);
     EXPECT_EQ(finding(findings, "cgroup").state, State::ok);
     EXPECT_EQ(finding(findings, "socket-abort").name, "");

@@ -57,7 +57,7 @@ TEST(ExplainArguments, WhatIsNoQuestionIsRefusedWithAnExample) {
 }
 
 TEST(ExplainArguments, Via) {
-    EXPECT_EQ(parse_via("workload"), Via::workload);
+    EXPECT_EQ(parse_via("workload"), explain::Via::workload);
     EXPECT_EQ(parse_via("pod"), std::nullopt);
 }
 

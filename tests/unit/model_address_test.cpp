@@ -5,7 +5,7 @@
 
 #include <set>
 
-#include "tests/unit/model_fixture.hpp"
+#include "tests/unit/decode_fixture.hpp"
 
 namespace weir::model::test {
 namespace {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "loader/model/address.hpp"
-#include "tests/unit/model_fixture.hpp"
+#include "tests/unit/decode_fixture.hpp"
 
 namespace weir::model::test {
 namespace {

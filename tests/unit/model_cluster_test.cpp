@@ -6,7 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "loader/model/pool.hpp"
-#include "tests/unit/model_describe.hpp"
+#include "tests/unit/decode_describe.hpp"
 
 namespace weir::model::test {
 namespace {

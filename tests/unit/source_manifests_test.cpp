@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A folder or a file on disk, read once and followed as editors, kubectl and ConfigMap volumes write them.
-#include "loader/source/manifests.hpp"
+#include "loader/source/manifests/manifests.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "loader/source/manifest_store.hpp"
+#include "loader/source/manifests/manifest_store.hpp"
 
 namespace weir::source {
 namespace {
@@ -51,7 +51,7 @@ protected:
     FileReading read(const std::string& file) {
         auto found = files_.find(file);
         if (found == files_.end()) return {.state = FileReading::State::unreadable, .failure = "gone"};
-        return {.decoded = model::decode(found->second, model::Format::yaml, file)};
+        return {.decoded = decode::decode(found->second, decode::Format::yaml, file)};
     }
     std::vector<std::string> problems() const {
         std::vector<std::string> out;

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the agent answers about itself and its Services over HTTP, and how its state becomes those answers.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <functional>
+#include <vector>
+
+#include "loader/model/objects.hpp"
+#include "loader/plan/plan.hpp"
+#include "loader/serve/health_servers.hpp"
+#include "loader/serve/node_health.hpp"
+#include "loader/serve/programming.hpp"
+
+namespace weir::agent {
+
+class AgentHealth {
+public:
+    // on_problems: problems() may have changed.
+    AgentHealth(boost::asio::io_context& io, std::function<void()> on_problems);
+
+    void listen(const std::vector<model::SocketAddress>& healthz);
+
+    // The life of a change. adopted: the maps of an agent before serve on, so that this one begins in its stead.
+    void adopted() { programming_.written(serve::Programming::Clock::now()); }
+    void queued() { programming_.queued(serve::Programming::Clock::now()); }
+    void written();
+
+    void set_node(const plan::NodeContext& context, const model::Node* node);
+    void update(const plan::ServicePlan& plan);
+    // After the last update() of a change.
+    void sync();
+
+    std::vector<model::Problem> problems() const;
+
+private:
+    serve::NodeState node_state() const;
+
+    std::function<void()> on_problems_;
+    serve::Programming programming_;
+    std::optional<std::chrono::system_clock::time_point> last_written_;
+    bool to_be_deleted_ = false;
+    serve::HealthServers services_;
+    serve::NodeHealth node_;
+};
+
+}  // namespace weir::agent

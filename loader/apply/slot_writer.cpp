@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/apply/slot_writer.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <numeric>
+#include <vector>
+
+#include "maps/window.hpp"
+
+namespace weir::apply {
+
+namespace {
+
+// Pages in a window count as memory of the agent.
+constexpr std::uint64_t window_octets = 4u << 20;
+constexpr std::size_t batch_lines = 4096;
+// What a window costs, as much as a batch of some forty lines.
+constexpr std::uint64_t worth_a_window = 40 * sizeof(abi::slot_line);
+
+std::uint64_t octets_of(const plan::SlotTable& table) {
+    return std::uint64_t{plan::lines_of(table.range.length)} * sizeof(abi::slot_line);
+}
+
+std::uint64_t octets_of(std::span<const plan::SlotTable> tables) {
+    return std::accumulate(tables.begin(), tables.end(), std::uint64_t{0},
+                           [](auto sum, const auto& table) { return sum + octets_of(table); });
+}
+
+// Says how many tables were written. None: they are small, or the map is one that an agent before BPF_F_MMAPABLE made.
+std::size_t write_mapped(const maps::SlotMap& map, std::span<const plan::SlotTable> tables) {
+    const auto end = std::uint64_t{map.max_entries()} * sizeof(abi::slot_line);
+    auto left = octets_of(tables);
+    if (left < worth_a_window) return 0;
+    maps::Window window;
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        const auto offset = tables[i].range.offset / abi::SLOTS_PER_LINE * std::uint64_t{sizeof(abi::slot_line)};
+        const auto size = octets_of(tables[i]);
+        if (offset + size > end) return i;
+        if (!window.holds(offset, size)) {
+            // From cold, ranges follow each other. A change is of one table, and maps no page but its own.
+            auto ahead = std::max(size, std::min(left, window_octets));
+            auto opened = maps::Window::open(map.fd(), offset, std::min(ahead, end - offset));
+            if (!opened) return i;
+            window = std::move(*opened);
+        }
+        auto part = window.part(offset, size);
+        plan::write_lines(tables[i], {reinterpret_cast<abi::slot_line*>(part.data()), size / sizeof(abi::slot_line)});
+        left -= size;
+    }
+    return tables.size();
+}
+
+std::error_code write_batches(maps::SlotMap& map, std::span<const plan::SlotTable> tables) {
+    std::vector<std::uint32_t> keys;
+    std::vector<abi::slot_line> lines;
+    for (std::size_t i = 0; i < tables.size(); ++i) {
+        const auto first = tables[i].range.offset / abi::SLOTS_PER_LINE;
+        const auto count = plan::lines_of(tables[i].range.length);
+        const auto held = lines.size();
+        lines.resize(held + count);
+        keys.resize(held + count);
+        std::iota(keys.begin() + static_cast<std::ptrdiff_t>(held), keys.end(), first);
+        plan::write_lines(tables[i], std::span(lines).subspan(held));
+        if (lines.size() < batch_lines && i + 1 < tables.size()) continue;
+        if (auto error = map.update_all(keys, lines).second) return error;
+        keys.clear();
+        lines.clear();
+    }
+    return {};
+}
+
+}  // namespace
+
+std::error_code write_tables(maps::SlotMap& map, std::span<const plan::SlotTable> tables) {
+    if (tables.empty()) return {};
+    return write_batches(map, tables.subspan(write_mapped(map, tables)));
+}
+
+}  // namespace weir::apply

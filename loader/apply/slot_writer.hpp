@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Builds the tables of the map `slots` where they are written: all of them at once would be more than the agent is.
+#pragma once
+
+#include <span>
+#include <system_error>
+
+#include "loader/plan/table.hpp"
+#include "maps/pins.hpp"
+
+namespace weir::apply {
+
+std::error_code write_tables(maps::SlotMap& map, std::span<const plan::SlotTable> tables);
+
+}  // namespace weir::apply

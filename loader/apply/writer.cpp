@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/apply/writer.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstring>
+#include <system_error>
+#include <vector>
+
+#include "loader/apply/slot_writer.hpp"
+
+namespace weir::apply {
+
+namespace {
+
+std::string failure(std::string_view map, std::error_code error) {
+    if (error.value() == E2BIG)
+        return fmt::format("map {}: full; raise its size (`weir check` names the key) and restart", map);
+    return fmt::format("map {}: {}", map, error.message());
+}
+
+template <class M, class Entries>
+std::expected<void, std::string> write_all(M& map, std::string_view name, const Entries& entries) {
+    if (auto [done, error] = map.update_all(entries); error) return std::unexpected(failure(name, error));
+    return {};
+}
+
+template <class M, class Keys>
+std::expected<void, std::string> erase_all(M& map, std::string_view name, const Keys& keys) {
+    for (const auto& key : keys) {
+        if (auto error = map.erase(key)) return std::unexpected(failure(name, error));
+    }
+    return {};
+}
+
+}  // namespace
+
+KernelWriter::KernelWriter(const datapath::Programs& programs)
+    : KernelWriter([&](std::string_view name) { return programs.map_fd(name); }) {}
+
+KernelWriter::KernelWriter(const MapFd& map_fd)
+    : frontends_(maps::view<maps::FrontendMap>(map_fd("frontends"))),
+      slots_(maps::view<maps::SlotMap>(map_fd("slots"))),
+      backends_(maps::view<maps::BackendMap>(map_fd("backends"))),
+      services_(maps::view<maps::ServiceMap>(map_fd("services"))),
+      vips_(maps::view<maps::VipMap>(map_fd("vips"))),
+      source_ranges_(maps::view<maps::SourceRangeMap>(map_fd("source_ranges"))),
+      devices_(maps::view<maps::DeviceMap>(map_fd("devices"))),
+      runtime_(maps::view<maps::RuntimeMap>(map_fd("runtime"))) {}
+
+std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& changes) {
+    // Backends before the slots that name them, slots before the frontends that point at them; off in reverse order.
+    std::vector<std::pair<std::uint32_t, abi::backend>> zeroed;
+    zeroed.reserve(changes.backends_off.size());
+    for (auto id : changes.backends_off) zeroed.emplace_back(id, abi::backend{});
+
+    auto done = write_all(backends_, "backends", changes.backends_on);
+    if (done) done = write_all(services_, "services", changes.services_on);
+    if (done) {
+        if (auto error = write_tables(slots_, changes.slots)) done = std::unexpected(failure("slots", error));
+    }
+    for (auto it = changes.source_ranges_on.begin(); done && it != changes.source_ranges_on.end(); ++it) {
+        if (auto error = source_ranges_.update(*it, 1)) done = std::unexpected(failure("source_ranges", error));
+    }
+    if (done) done = write_all(frontends_, "frontends", changes.frontends_on);
+    if (done) done = write_all(vips_, "vips", changes.vips_on);
+    if (done) done = erase_all(frontends_, "frontends", changes.frontends_off);
+    if (done) done = erase_all(vips_, "vips", changes.vips_off);
+    if (done) done = erase_all(source_ranges_, "source_ranges", changes.source_ranges_off);
+    if (done) done = erase_all(services_, "services", changes.services_off);
+    if (done) done = write_all(backends_, "backends", zeroed);
+    return done;
+}
+
+std::expected<plan::MapContents, std::string> KernelWriter::read() const {
+    plan::MapContents contents;
+    auto error =
+        frontends_.for_each([&](const auto& key, const auto& value) { contents.frontends.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("frontends", error));
+    error = services_.for_each([&](auto key, const auto& value) { contents.services.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("services", error));
+    error = backends_.for_each([&](auto key, const auto& value) {
+        if (value.flags & abi::BACKEND_IN_USE) contents.backends.emplace_back(key, value);
+    });
+    if (error) return std::unexpected(failure("backends", error));
+    error = vips_.for_each([&](const auto& key, const auto& value) { contents.vips.emplace_back(key, value); });
+    if (error) return std::unexpected(failure("vips", error));
+    error = source_ranges_.for_each([&](const auto& key, auto) { contents.source_ranges.push_back(key); });
+    if (error) return std::unexpected(failure("source_ranges", error));
+    error = slots_.for_each([&](auto, const auto& value) { contents.slots.push_back(value); });
+    if (error) return std::unexpected(failure("slots", error));
+    return contents;
+}
+
+std::expected<void, std::string> KernelWriter::set_devices(const std::map<unsigned, abi::device>& devices) {
+    std::vector<std::uint32_t> gone;
+    auto error = devices_.for_each([&](auto ifindex, const auto&) {
+        if (!devices.contains(ifindex)) gone.push_back(ifindex);
+    });
+    if (error) return std::unexpected(failure("devices", error));
+    for (const auto& [ifindex, device] : devices) {
+        if (auto failed = devices_.update(ifindex, device)) return std::unexpected(failure("devices", failed));
+    }
+    return erase_all(devices_, "devices", gone);
+}
+
+std::expected<void, std::string> KernelWriter::bump_route_generation() {
+    auto runtime = runtime_.lookup(0);
+    if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
+    // 0 marks a flow whose next hop was never looked up.
+    if (++runtime->route_generation == 0) runtime->route_generation = 1;
+    if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
+    return {};
+}
+
+std::expected<void, std::string> KernelWriter::set_node_addresses(const std::vector<model::Address>& addresses) {
+    auto runtime = runtime_.lookup(0);
+    if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
+    auto before = *runtime;
+    runtime->node4_be = 0;
+    runtime->node6 = {};
+    for (auto family : {model::Family::ipv4, model::Family::ipv6}) {
+        auto first = std::ranges::find(addresses, family, &model::Address::family);
+        if (first == addresses.end()) continue;
+        if (family == model::Family::ipv4)
+            runtime->node4_be = htonl(first->ipv4());
+        else
+            std::ranges::copy(first->bytes, runtime->node6.bytes);
+    }
+    if (std::memcmp(&before, &*runtime, sizeof(before)) == 0) return {};
+    if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
+    return {};
+}
+
+}  // namespace weir::apply

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "loader/explain/trial.hpp"
+
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <fmt/format.h>
+#include <time.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <map>
+#include <optional>
+#include <span>
+#include <system_error>
+
+#include "loader/apply/writer.hpp"
+#include "loader/datapath/libbpf_log.hpp"
+#include "loader/datapath/programs.hpp"
+#include "loader/datapath/skeletons.hpp"
+#include "loader/explain/first_packet.hpp"
+#include "loader/view/config_in_force.hpp"
+#include "maps/pins.hpp"
+
+namespace weir::explain {
+
+namespace {
+
+using FdMap = std::map<std::string, maps::Fd, std::less<>>;
+
+struct Destroy {
+    void operator()(tc_bpf* skeleton) const { tc_bpf::destroy(skeleton); }
+};
+
+// What the agent writes and programs only read: safe to share.
+constexpr std::array<std::string_view, 8> read_only = {"frontends", "vips",     "source_ranges", "slots",
+                                                       "backends",  "services", "devices",       "runtime"};
+// What programs write, and a packet's fate depends on.
+constexpr std::array<std::string_view, 6> remembered = {"flows4",     "flows6",   "flows4_udp",
+                                                        "flows6_udp", "affinity", "unassured"};
+// An LRU map deals out free entries to processors by the hundred: this is little, and plenty for single packets. A
+// power of two, as the ring of unassured flows must have.
+constexpr std::uint32_t private_entries = 8192;
+// As many source ports as the datapath tries, and then some.
+constexpr int most_collisions = 32;
+
+std::string reason(int result) {
+    return std::generic_category().message(-result);
+}
+
+// As the datapath's now_ticks().
+std::uint32_t now_ticks() {
+    timespec now{};
+    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    auto nanoseconds =
+        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<std::uint64_t>(now.tv_nsec);
+    return static_cast<std::uint32_t>(nanoseconds >> abi::TICK_SHIFT);
+}
+
+template <class Entries>
+std::uint32_t entries_for(const Entries& entries) {
+    std::uint32_t largest = 0;
+    for (const auto& [key, value] : entries) largest = std::max(largest, key);
+    return largest + 1;
+}
+
+// max_entries of private maps, by what they are to hold; 0: as declared.
+std::uint32_t entries_of(const plan::MapChanges& contents, std::string_view name) {
+    auto count = [](const auto& list) { return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(list.size())); };
+    if (name == "frontends") return count(contents.frontends_on);
+    if (name == "vips") return count(contents.vips_on);
+    if (name == "source_ranges") return count(contents.source_ranges_on);
+    if (name == "services") return count(contents.services_on);
+    if (name == "backends") return entries_for(contents.backends_on);
+    if (name == "slots") {
+        std::uint32_t lines = 1;
+        for (const auto& [range, set, ids] : contents.slots)
+            lines = std::max(lines, range.offset / abi::SLOTS_PER_LINE + plan::lines_of(range.length));
+        return lines;
+    }
+    if (maps::is_statistic(name)) return 1;
+    bool is_private = std::ranges::find(remembered, name) != remembered.end() || name == "unassured_index";
+    return is_private ? private_entries : 0;
+}
+
+}  // namespace
+
+struct Trial::Loaded {
+    std::unique_ptr<tc_bpf, Destroy> tc;
+    FdMap node;  // the node's own maps; empty where a plan is tried
+    std::string note;
+    std::array<std::uint64_t, abi::VERDICT_COUNT> counted{};
+
+    int map_fd(std::string_view name) const;
+    std::expected<void, std::string> open(const abi::datapath_config& config, const plan::MapChanges& contents);
+    std::expected<void, std::string> load();
+    std::expected<void, std::string> test_run(const Frame& frame, Ingress ingress, unsigned ifindex, Frame& out);
+    abi::verdict take_verdict();
+
+    std::optional<view::FlowEntry> find(const view::Tuple& tuple) const;
+    std::optional<view::FlowEntry> copy_flow(const view::Tuple& tuple);
+    void copy_known_flow(const view::Tuple& tuple);
+    // The client's backend, while it is to be kept; the entry is copied from the node.
+    std::optional<abi::affinity> take_affinity(const view::Tuple& tuple);
+    bool loses_reply_tuple(const view::Tuple& tuple);
+    void erase(const view::Tuple& tuple);
+};
+
+int Trial::Loaded::map_fd(std::string_view name) const {
+    const bpf_map* map = bpf_object__find_map_by_name(tc->obj, std::string(name).c_str());
+    return map ? bpf_map__fd(map) : -1;
+}
+
+std::expected<void, std::string> Trial::Loaded::open(const abi::datapath_config& config,
+                                                     const plan::MapChanges& contents) {
+    tc.reset(tc_bpf::open());
+    if (!tc) return std::unexpected(fmt::format("cannot open the embedded BPF objects: {}", reason(-errno)));
+    auto& fixed = *reinterpret_cast<abi::datapath_config*>(&tc->rodata->config);
+    fixed = config;
+    fixed.unassured_pairs = private_entries;
+    bpf_program__set_autoload(tc->progs.weir_egress, false);
+    for (auto name : maps::map_names()) {
+        bpf_map* map = bpf_object__find_map_by_name(tc->obj, std::string(name).c_str());
+        if (!map) continue;
+        int result = 0;
+        bool shared = !node.empty() && std::ranges::find(read_only, name) != read_only.end();
+        if (shared)
+            result = bpf_map__reuse_fd(map, node.find(name)->second.get());
+        else if (auto entries = entries_of(contents, name))
+            result = bpf_map__set_max_entries(map, entries);
+        if (result < 0) return std::unexpected(fmt::format("map {}: {}", name, reason(result)));
+    }
+    return {};
+}
+
+std::expected<void, std::string> Trial::Loaded::load() {
+    datapath::LibbpfLog log;
+    int result = tc_bpf::load(tc.get());
+    if (result == 0) return {};
+    if (result == -EPERM)
+        return std::unexpected(std::string(
+            "no permission to load BPF programs; run as root (or with CAP_BPF, CAP_NET_ADMIN, CAP_PERFMON)"));
+    return std::unexpected(fmt::format("tc programs: the kernel refused them: {}\n{}", reason(result), log.tail()));
+}
+
+std::expected<void, std::string> Trial::Loaded::test_run(const Frame& frame, Ingress ingress, unsigned ifindex,
+                                                         Frame& out) {
+    const auto* program = ingress == Ingress::uplink ? tc->progs.weir_uplink_ingress : tc->progs.weir_workload_ingress;
+    out.resize(frame.size() + 256);  // an answer quotes the packet
+    __sk_buff skb{};
+    skb.ifindex = ifindex;
+    LIBBPF_OPTS(bpf_test_run_opts, options, .data_in = frame.data(), .data_out = out.data(),
+                .data_size_in = static_cast<std::uint32_t>(frame.size()),
+                .data_size_out = static_cast<std::uint32_t>(out.size()), .ctx_in = &skb, .ctx_size_in = sizeof(skb));
+    if (int result = bpf_prog_test_run_opts(bpf_program__fd(program), &options); result < 0)
+        return std::unexpected(fmt::format("BPF_PROG_TEST_RUN: {}", reason(result)));
+    out.resize(options.data_size_out);
+    return {};
+}
+
+// Every packet is counted once, under its verdict.
+abi::verdict Trial::Loaded::take_verdict() {
+    auto verdicts = maps::view<maps::VerdictArray>(map_fd("verdicts"));
+    auto verdict = abi::VERDICT_COUNT;
+    for (std::uint32_t i = 0; i < counted.size(); ++i) {
+        auto packets = verdicts.total(static_cast<abi::verdict>(i)).packets;
+        if (packets != counted[i]) verdict = static_cast<abi::verdict>(i);
+        counted[i] = packets;
+    }
+    return verdict;
+}
+
+std::optional<view::FlowEntry> Trial::Loaded::find(const view::Tuple& tuple) const {
+    view::FlowKey key(tuple);
+    view::FlowEntry entry(tuple.source.family());
+    if (!maps::raw::lookup(map_fd(key.assured_table()), key.data(), entry.data())) return entry;
+    return view::UnassuredRing(map_fd("unassured")).find(tuple);
+}
+
+// To the assured table, wherever it was: what a first packet meets there is the same, and it needs no index.
+std::optional<view::FlowEntry> Trial::Loaded::copy_flow(const view::Tuple& tuple) {
+    view::FlowKey key(tuple);
+    std::optional<view::FlowEntry> entry(tuple.source.family());
+    if (maps::raw::lookup(node.find(key.assured_table())->second.get(), key.data(), entry->data()))
+        entry = view::UnassuredRing(node.find("unassured")->second.get()).find(tuple);
+    if (!entry || maps::raw::update(map_fd(key.assured_table()), key.data(), entry->data())) return std::nullopt;
+    return entry;
+}
+
+void Trial::Loaded::copy_known_flow(const view::Tuple& tuple) {
+    if (auto flow = copy_flow(tuple)) copy_flow(flow->rewritten(tuple.protocol).reversed());
+}
+
+std::optional<abi::affinity> Trial::Loaded::take_affinity(const view::Tuple& tuple) {
+    abi::frontend_key frontend_key{.address = view::abi_address(tuple.destination),
+                                   .port_be = htons(tuple.destination_port),
+                                   .protocol = static_cast<std::uint8_t>(tuple.protocol),
+                                   .pad = 0};
+    abi::frontend frontend;
+    if (maps::raw::lookup(map_fd("frontends"), &frontend_key, &frontend)) return std::nullopt;
+    if (!(frontend.flags & abi::FRONTEND_AFFINITY)) return std::nullopt;
+    abi::affinity_key key{.client = view::abi_address(tuple.source), .service_id = frontend.service_id};
+    abi::affinity last;
+    int from = node.empty() ? map_fd("affinity") : node.find("affinity")->second.get();
+    if (maps::raw::lookup(from, &key, &last)) return std::nullopt;
+    if (!node.empty()) maps::raw::update(map_fd("affinity"), &key, &last);
+    if (static_cast<std::int32_t>(now_ticks() - last.last_new) > static_cast<std::int32_t>(frontend.affinity_ticks))
+        return std::nullopt;
+    return last;
+}
+
+void Trial::Loaded::erase(const view::Tuple& tuple) {
+    view::FlowKey key(tuple);
+    maps::raw::erase(map_fd(key.assured_table()), key.data());
+    view::UnassuredRing(map_fd("unassured")).erase(tuple);
+}
+
+// Has another flow of the node the reply tuple that the new flow was given here? Then the new flow is undone and the
+// other one copied, so that the next run gets what the node would give.
+bool Trial::Loaded::loses_reply_tuple(const view::Tuple& tuple) {
+    auto flow = find(tuple);
+    if (!flow) return false;
+    auto taken = copy_flow(flow->rewritten(tuple.protocol).reversed());
+    // Its own may have outlived the forward entry.
+    if (!taken || taken->rewritten(tuple.protocol).reversed() == tuple) return false;
+    erase(tuple);
+    return true;
+}
+
+std::expected<Trial, std::string> Trial::of_node(const datapath::Settings& settings) {
+    auto loaded = std::make_unique<Loaded>();
+    auto runtime = maps::open_map<maps::RuntimeMap>(settings.pins, "runtime");
+    if (!runtime) return std::unexpected(runtime.error());
+    auto now = runtime->lookup(0);
+    if (!now || now->abi_version != abi::WEIR_ABI_VERSION)
+        return std::unexpected(
+            fmt::format("{}: made by another version of weir; use that version's command line", settings.pins.maps()));
+    for (std::span<const std::string_view> names : {std::span<const std::string_view>(read_only), {remembered}}) {
+        for (auto name : names) {
+            auto fd = maps::raw::open_pinned(settings.pins.map(name));
+            if (!fd) return std::unexpected(fmt::format("{}: {}", settings.pins.map(name), fd.error().message()));
+            loaded->node.emplace(name, std::move(*fd));
+        }
+    }
+    auto config = view::config_in_force(loaded->node.find("frontends")->second.get());
+    if (!config)
+        loaded->note = "no programs run on these maps: the configuration file's seed, ports and ranges are taken";
+    if (auto opened = loaded->open(config ? *config : datapath::datapath_config(settings), {}); !opened)
+        return std::unexpected(opened.error());
+    if (auto done = loaded->load(); !done) return std::unexpected(done.error());
+    return Trial(std::move(loaded));
+}
+
+std::expected<Trial, std::string> Trial::of_plan(const datapath::Settings& settings, const plan::MapChanges& contents) {
+    auto loaded = std::make_unique<Loaded>();
+    if (auto opened = loaded->open(datapath::datapath_config(settings), contents); !opened)
+        return std::unexpected(opened.error());
+    if (auto done = loaded->load(); !done) return std::unexpected(done.error());
+    Trial trial(std::move(loaded));
+    abi::runtime runtime{};
+    runtime.abi_version = abi::WEIR_ABI_VERSION;
+    runtime.route_generation = 1;
+    std::uint32_t zero = 0;
+    if (auto error = maps::raw::update(trial.map_fd("runtime"), &zero, &runtime))
+        return std::unexpected(fmt::format("map runtime: {}", error.message()));
+    apply::KernelWriter writer([&](std::string_view name) { return trial.map_fd(name); });
+    if (auto written = writer.apply(contents); !written) return std::unexpected(written.error());
+    return trial;
+}
+
+std::expected<TrialResult, std::string> Trial::run(const view::Tuple& tuple, Ingress ingress, unsigned ifindex) {
+    auto& loaded = *loaded_;
+    auto last = loaded.take_affinity(tuple);
+    if (!loaded.node.empty()) loaded.copy_known_flow(tuple);
+    auto before = loaded.find(tuple);
+    auto frame = first_packet(tuple);
+    Frame out;
+    TrialResult result;
+    for (int i = 0; i < most_collisions; ++i) {
+        if (auto ran = loaded.test_run(frame, ingress, ifindex, out); !ran) return std::unexpected(ran.error());
+        result.verdict = loaded.take_verdict();
+        if (before || loaded.node.empty() || !loaded.loses_reply_tuple(tuple)) break;
+    }
+    bool translated = result.verdict >= abi::VERDICT_DELIVER && result.verdict <= abi::VERDICT_REPLY_FORWARD;
+    result.leaves = translated ? tuple_of(out) : tuple;
+    if (auto flow = loaded.find(tuple)) {
+        result.backend_id = flow->flow().backend_id;
+        // A flow that a SYN starts afresh has seen this packet only.
+        result.known_flow = before && flow->flow().packets > 1;
+        result.by_affinity = translated && !result.known_flow && last && last->backend_id == result.backend_id;
+    }
+    return result;
+}
+
+void Trial::forget() {
+    for (auto name : remembered) {
+        if (name == "unassured") {
+            view::UnassuredRing(map_fd(name)).clear();
+            continue;
+        }
+        std::array<std::byte, sizeof(abi::flow6_key)> key;  // the largest of them
+        int fd = map_fd(name);
+        while (!maps::raw::next_key(fd, nullptr, key.data())) {
+            if (maps::raw::erase(fd, key.data())) break;
+        }
+    }
+}
+
+Trial::Trial(std::unique_ptr<Loaded> loaded) : loaded_(std::move(loaded)) {}
+Trial::Trial(Trial&&) noexcept = default;
+Trial& Trial::operator=(Trial&&) noexcept = default;
+Trial::~Trial() = default;
+
+int Trial::map_fd(std::string_view name) const {
+    return loaded_->map_fd(name);
+}
+
+const std::string& Trial::note() const {
+    return loaded_->note;
+}
+
+}  // namespace weir::explain
