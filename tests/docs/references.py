@@ -201,6 +201,19 @@ def check_abi(tree):
     return problems
 
 
+def check_house_files(tree):
+    """docs/house.md names files that exist, and marks those that do not with (to come)."""
+    names = {pathlib.PurePosixPath(f).name for f in tree.files if not f.startswith("tests/")}
+    problems = []
+    for number, line in enumerate(tree.text("docs/house.md").splitlines(), 1):
+        for name, mark in re.findall(r"`([\w.]+\.(?:h|hpp|c|cpp))`( \(to come\))?", line):
+            if mark and name in names:
+                problems.append(f"docs/house.md:{number}: {name} is there: take (to come) away")
+            elif not mark and name not in names:
+                problems.append(f"docs/house.md:{number}: no file {name}")
+    return problems
+
+
 def reachable(arrows):
     """room -> every room that its arrows lead to, by others too."""
     found = {}

@@ -10,7 +10,7 @@ import references as refs  # noqa: E402
 
 ROOT = pathlib.Path(__file__).parents[2]
 CHECKS = [refs.check_index, refs.check_states, refs.check_decisions, refs.check_links, refs.check_pages,
-          refs.check_paths, refs.check_abi, refs.check_house, refs.check_tests]
+          refs.check_paths, refs.check_abi, refs.check_house, refs.check_house_files, refs.check_tests]
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
@@ -33,9 +33,11 @@ GOOD = {
     "bpf/core.h": "/* docs/decisions/0001, docs/page.md, tests/e2e/test_y.py */\n",
     "loader/plan/a.cpp": "\n",
     "loader/model/a.cpp": "\n",
-    "CMakeLists.txt": "weir_room(maps FOLDER maps)\nweir_room(model LINKS x)\nweir_room(plan ROOMS model maps LINKS y)\n"
+    "CMakeLists.txt": "weir_room(maps FOLDER maps)\nweir_room(model LINKS x)\n"
+                      "weir_room(plan ROOMS model maps LINKS y)\n"
                       "weir_room(cli ROOMS plan model\n    maps)\n",
-    "docs/house.md": "```mermaid\n    cli --> plan\n    plan --> model\n    plan --> maps\n```\n",
+    "docs/house.md": "```mermaid\n    cli --> plan\n    plan --> model\n    plan --> maps\n```\n"
+                     "`core.h`, `later.h` (to come)\n",
     "maps/abi.h": "enum { WEIR_ABI_VERSION = 7 };\n",
     "docs/reference/maps.md": "ABI version 7\n",
     "docs/reference/cli.md": '{"abi": 7}\n',
@@ -81,6 +83,8 @@ def test_a_good_tree_has_no_problems(tmp_path):
     (refs.check_abi, "docs/reference/cli.md", "7", "6"),
     (refs.check_house, "docs/house.md", "plan --> maps", "model --> maps"),
     (refs.check_house, "docs/house.md", "    plan --> maps\n", ""),
+    (refs.check_house_files, "docs/house.md", "core.h", "cores.h"),
+    (refs.check_house_files, "docs/house.md", "later.h", "core.h"),
     (refs.check_house, "CMakeLists.txt", "ROOMS plan model\n    maps", "ROOMS model"),
     (refs.check_tests, "docs/page.md", ": Some.Thing", ": Some.Think"),
     (refs.check_tests, "docs/page.md", ": Some.Thing", ": Same"),
