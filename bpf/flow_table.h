@@ -92,10 +92,8 @@ static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const st
     __builtin_memset(tuple, 0, sizeof(*tuple));
     if (family == FAMILY_IPV4) {
         const struct flow4 *f4 = (const struct flow4 *)f;
-        tuple->source.words_be[2] = bpf_htonl(0xffff);
-        tuple->source.words_be[3] = f4->destination_be;
-        tuple->destination.words_be[2] = bpf_htonl(0xffff);
-        tuple->destination.words_be[3] = f4->source_be;
+        tuple->source = mapped_address(f4->destination_be);
+        tuple->destination = mapped_address(f4->source_be);
     } else {
         const struct flow6 *f6 = (const struct flow6 *)f;
         tuple->source = f6->destination;

@@ -15,7 +15,7 @@ enum scope { SCOPE_CLUSTER, SCOPE_EXTERNAL };
 struct choice {
     struct address address;
     __be16 port_be;
-    __u16 pad;
+    __u16 by_affinity; /* 1: the client's last backend; 0: that of the hash */
     __u32 backend_id;
     __u32 affinity_service; /* the service port that its client is to stay with; 0: none */
 };
@@ -140,6 +140,7 @@ __noinline int backend_choose(const struct flow6_key *wanted, __u32 scope, __u64
         __u8 members = BACKEND_IN_USE | (scope == SCOPE_CLUSTER ? fe->cluster_members : fe->external_members);
         backend = backend_of_client(fe, members, &tuple.source, &id);
         choice->affinity_service = fe->service_id;
+        choice->by_affinity = backend != NULL;
     }
     if (!backend)
         backend = backend_of_slot(scope == SCOPE_CLUSTER ? &fe->cluster : &fe->external, hash, &id);

@@ -12,6 +12,7 @@
 #include <linux/bpf.h>
 #include <linux/errno.h>
 
+#include "bpf/node.h"
 #include "bpf/service.h"
 #include "bpf/socket_address.h"
 #include "bpf/socket_peer.h"
@@ -43,7 +44,7 @@ static __always_inline int fail(int error)
 
 static __always_inline int refuse(enum verdict verdict)
 {
-    count(verdict, 1, 0);
+    count(HOOK_SOCKET, verdict, 1, 0);
     return fail(error_of(verdict));
 }
 
@@ -103,8 +104,13 @@ static __always_inline int choose(const struct socket_peer_key *named, struct so
     };
     struct choice choice;
 
-    /* No source is chosen yet. For affinity and source ranges every process of the node is the node. */
-    node_address(&named->address, &tuple.source);
+    /*
+     * The kernel chooses the source later. For affinity and source ranges every process of the node is the node; where
+     * the node has no address of the family, it is that family's unspecified one.
+     */
+    __u8 family = is_mapped(&named->address) ? FAMILY_IPV4 : FAMILY_IPV6;
+    if (!node_address(family, &tuple.source) && family == FAMILY_IPV4)
+        tuple.source = mapped_address(0);
     if (is_this_host(&named->address)) {
         tuple.destination = tuple.source;
         if (!is_node_port(&tuple))

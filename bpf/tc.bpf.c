@@ -57,6 +57,7 @@ static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 {
     /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
     struct packet p = {0};
+    struct decision d = {0};
 
     /* A tag taken off by the device: the packet belongs to the VLAN device above, which has hooks of its own. */
     if (skb->vlan_present)
@@ -71,12 +72,12 @@ static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 
     p.length = skb->len;
     p.segments = skb->gso_segs > 1 ? skb->gso_segs : 1;
-    enum verdict verdict = count_verdict(&p, process_frame(skb, &p, hook));
+    enum verdict verdict = count_verdict(hook, &p, process_frame(skb, &p, &d, hook));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
-        return p.to_neighbour ? bpf_redirect_neigh(p.out_ifindex, NULL, 0, 0) : bpf_redirect(p.out_ifindex, 0);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+        return d.to_neighbour ? bpf_redirect_neigh(d.out_ifindex, NULL, 0, 0) : bpf_redirect(d.out_ifindex, 0);
+    if (verdict_is_answered(verdict))
         return bpf_redirect(skb->ifindex, 0);
-    return verdict >= VERDICT_FIRST_DROP ? TC_ACT_SHOT : TC_ACT_UNSPEC;
+    return verdict_is_dropped(verdict) ? TC_ACT_SHOT : TC_ACT_UNSPEC;
 }
 
 SEC("tc")

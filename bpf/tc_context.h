@@ -106,14 +106,12 @@ static __always_inline void context_sum_changed(context *ctx, __u16 delta, int h
  * (CHECKSUM_PARTIAL: the field holds the pseudo-header's sum, so addresses count and ports do not) or already summed by
  * the device (CHECKSUM_COMPLETE: skb->csum must follow).
  */
-static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
-                                               int forwarded)
+static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, __u16 address_delta,
+                                               __u32 port_delta, int forwarded)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                                  : __builtin_offsetof(struct udphdr, check));
     __u64 flags = p->protocol == IPPROTO_UDP ? BPF_F_MARK_MANGLED_0 : 0;
-    __u16 address_delta = f->address_delta;
-    __u16 port_delta = f->port_delta;
 
     if (bpf_l4_csum_replace(ctx, offset, 0, address_delta, flags | BPF_F_PSEUDO_HDR) ||
         bpf_l4_csum_replace(ctx, offset, 0, port_delta, flags))

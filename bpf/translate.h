@@ -33,17 +33,17 @@ static __always_inline int sctp_ports(context *ctx, const struct packet *p, cons
 }
 
 /* What a router does: TTL (its checksum delta is in translate()) and Ethernet addresses. */
-static __always_inline void ethernet_forward(struct ethhdr *eth, const struct packet *p, const struct flow *f)
+static __always_inline void ethernet_forward(struct ethhdr *eth, const struct decision *d, const struct flow *f)
 {
-    if (p->to_neighbour)
+    if (d->to_neighbour)
         return;
     __builtin_memcpy(eth->h_dest, f->destination_mac, ETH_ALEN);
     __builtin_memcpy(eth->h_source, f->source_mac, ETH_ALEN);
 }
 
 /* forwarded: this hook finishes the packet, so it does what a router does (TTL, Ethernet addresses). */
-static __always_inline int translate(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
-                                     int forwarded)
+static __always_inline int translate(context *ctx, const struct packet *p, const struct decision *d, __u8 family,
+                                     const struct flow *f, int forwarded)
 {
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
@@ -80,7 +80,7 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
             ip->hop_limit = p->ttl - 1;
     }
     if (forwarded)
-        ethernet_forward(eth, p, f);
+        ethernet_forward(eth, d, f);
     if (!has_ports || p->protocol == IPPROTO_SCTP) {
         if (family == FAMILY_IPV6)
             context_sum_changed(ctx, f->address_delta, forwarded);
@@ -91,9 +91,12 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
     barrier_var(ports);
     if ((void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;
+    /* Not folded: a sum of four 16-bit words. */
+    __u32 port_delta = csum_difference_port(0, ports[0], f->source_port_be);
+    port_delta = csum_difference_port(port_delta, ports[1], f->destination_port_be);
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;
-    return context_l4_checksum(ctx, p, family, f, forwarded);
+    return context_l4_checksum(ctx, p, family, f->address_delta, port_delta, forwarded);
 }
 
 #endif

@@ -64,8 +64,8 @@ static __always_inline void context_sum_changed(context *ctx, __u16 delta, int h
 {
 }
 
-static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
-                                               int forwarded)
+static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, __u16 address_delta,
+                                               __u32 port_delta, int forwarded)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                                  : __builtin_offsetof(struct udphdr, check));
@@ -75,7 +75,7 @@ static __always_inline int context_l4_checksum(context *ctx, const struct packet
         return VERDICT_PASS_MALFORMED;
     if (p->protocol == IPPROTO_UDP && !*check)
         return UNDECIDED; /* RFC 768: the sender computed none */
-    *check = csum_apply(*check, (__u32)f->address_delta + f->port_delta);
+    *check = csum_apply(*check, address_delta + port_delta);
     if (p->protocol == IPPROTO_UDP && !*check)
         *check = 0xffff;
     return UNDECIDED;

@@ -100,8 +100,8 @@ std::vector<MapSize> map_sizes(const MapSizes& sizes) {
         growing<abi::snat_usage_key, abi::snat_usage>("snat_usage", 65536, fixed),
         growing<std::uint32_t, abi::device>("devices", 1024, fixed),
         array<abi::runtime>("runtime", 1, fixed),
-        {"verdicts", abi::VERDICT_COUNT,
-         abi::VERDICT_COUNT * std::uint64_t{sizeof(abi::verdict_count)} * maps::raw::possible_cpus(), fixed},
+        {"verdicts", abi::VERDICT_KEYS,
+         abi::VERDICT_KEYS * std::uint64_t{sizeof(abi::verdict_count)} * maps::raw::possible_cpus(), fixed},
     };
 }
 

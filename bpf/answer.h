@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * What does the sender get back? A RST, an ICMP error or a ping's reply, made out of the packet itself and sent back
- * where it came from.
+ * Does the sender get an answer, and which? A RST, an ICMP error or a ping's reply is made out of the packet itself and
+ * goes back where the packet came from.
  */
-#ifndef WEIR_REJECT_H
-#define WEIR_REJECT_H
+#ifndef WEIR_ANSWER_H
+#define WEIR_ANSWER_H
 
 #include "bpf/config.h"
-#include "bpf/forward.h"
 #include "bpf/icmp.h"
+#include "bpf/node.h"
 
 /* Of an answer's own header; as Linux' ip_default_ttl (RFC 1700). */
 #define ANSWER_TTL 64
@@ -190,11 +190,11 @@ static __always_inline struct icmp_error error_of(enum verdict verdict, __u8 fam
 
 /* Quotes the packet behind new headers (RFC 792, RFC 4443 section 3). */
 static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u8 family, struct flow6_key *tuple,
-                                       enum verdict verdict)
+                                       enum verdict verdict, __u32 mtu)
 {
     const __u32 ip_length = family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr);
     const __u32 quote_offset = ETH_HLEN + ip_length + ICMP_HEADER_LENGTH;
-    struct icmp_error error = error_of(verdict, family, p->mtu);
+    struct icmp_error error = error_of(verdict, family, mtu);
     void *data = context_data(ctx), *data_end = context_data_end(ctx);
     struct ethhdr *eth = data, from;
     __u32 end = l4_offset_of(p) + QUOTED_L4_LENGTH < p->end ? l4_offset_of(p) + QUOTED_L4_LENGTH : p->end;
@@ -211,8 +211,7 @@ static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u
 
     if (error.from_node) {
         struct address node;
-        node_address(family, &node);
-        if (!is_unset(&node))
+        if (node_address(family, &node))
             tuple->destination = node;
     }
     data = context_data(ctx);
@@ -297,7 +296,7 @@ static __always_inline int may_be_answered(context *ctx, const struct flow6_key 
     return source[0] != 0xff && (tuple->source.words_be[0] | tuple->source.words_be[1] | tuple->source.words_be[2]);
 }
 
-static __always_inline int answer_of_family(context *ctx, struct packet *p, __u8 family, int verdict)
+static __always_inline int answer_of_family(context *ctx, const struct packet *p, __u8 family, int verdict, __u32 mtu)
 {
     struct flow6_key tuple;
     int failed;
@@ -311,29 +310,29 @@ static __always_inline int answer_of_family(context *ctx, struct packet *p, __u8
         failed = answer_echo(ctx, p, family);
     } else if (p->kind == PACKET_ICMP) {
         return VERDICT_DROP_NO_ANSWER; /* an error about an error */
-    } else if (verdict >= VERDICT_ANSWER_TOO_BIG) {
-        failed = answer_icmp(ctx, p, family, &tuple, verdict);
+    } else if (verdict == VERDICT_ANSWER_TOO_BIG || verdict == VERDICT_ANSWER_TTL) {
+        failed = answer_icmp(ctx, p, family, &tuple, verdict, mtu);
     } else if (p->tcp_flags & TCP_RST) {
         return VERDICT_DROP_NO_ANSWER;
     } else if (rst_fits(p, family)) {
         failed = answer_rst(ctx, p, family, &tuple);
     } else {
-        failed = answer_icmp(ctx, p, family, &tuple, verdict);
+        failed = answer_icmp(ctx, p, family, &tuple, verdict, mtu);
     }
     return failed ? VERDICT_DROP_NO_ANSWER : verdict;
 }
 
 /*
- * Makes the answer that the verdict promises. Answers the verdict, or the drop that it has come to. Global: see
- * next_hop_find.
+ * Makes the answer that the verdict promises. Returns the verdict, or the drop that it has come to. mtu: see struct
+ * decision. Global: see next_hop_find.
  */
-__noinline int answer(context *ctx, struct packet *p, __u32 family, int verdict)
+__noinline int answer(context *ctx, const struct packet *p, __u32 family, int verdict, __u32 mtu)
 {
     if (!p)
         return VERDICT_DROP_NO_ANSWER;
     if (family == FAMILY_IPV4)
-        return answer_of_family(ctx, p, FAMILY_IPV4, verdict);
-    return answer_of_family(ctx, p, FAMILY_IPV6, verdict);
+        return answer_of_family(ctx, p, FAMILY_IPV4, verdict, mtu);
+    return answer_of_family(ctx, p, FAMILY_IPV6, verdict, mtu);
 }
 
 #endif
