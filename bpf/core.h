@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The packet's way, shared by XDP and tc. The including program has included its context header. */
+/* The way of a packet through the datapath, the same for XDP and tc. The including program has included its context
+ * header. */
 #ifndef WEIR_CORE_H
 #define WEIR_CORE_H
 
+#include "bpf/answer.h"
 #include "bpf/flow.h"
 #include "bpf/forward.h"
 #include "bpf/fragment.h"
 #include "bpf/icmp.h"
+#include "bpf/node.h"
 #include "bpf/parse.h"
-#include "bpf/reject.h"
+#include "bpf/port.h"
 #include "bpf/service.h"
-#include "bpf/snat.h"
 #include "bpf/translate.h"
 #include "bpf/verdict.h"
-
-enum hook { HOOK_XDP, HOOK_UPLINK_INGRESS, HOOK_WORKLOAD_INGRESS, HOOK_EGRESS };
+#include "bpf/way.h"
 
 /*
- * How does the new flow leave the node? A client outside and a backend outside: the reply would miss this node, so the
- * source becomes an address of the node and both directions are finished at ingress. The same for a pod that reaches
- * itself: it would take its own packet for an answer to nobody. Everything else goes through the host stack with its
- * source kept.
+ * Chooses the way of a new flow. From a client outside to a backend outside it is WAY_REDIRECT, since with the client's
+ * address the reply would miss this node. The same goes for a pod that reaches itself: it would not take its own packet
+ * for that of a client. Everything else is delivered.
  */
 static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope scope, struct new_flow *flow)
 {
@@ -29,8 +29,7 @@ static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope sc
 
     __builtin_memset(hop, 0, sizeof(*hop));
     hop->state = NEXT_HOP_LOCAL;
-    flow->forward_flags = 0;
-    flow->reply_flags = FLOW_REPLY | FLOW_AT_EGRESS;
+    flow->way = WAY_DELIVER;
     if (scope == SCOPE_CLUSTER && !hairpin)
         return UNDECIDED;
 
@@ -39,18 +38,14 @@ static __always_inline int new_flow_way(context *ctx, __u8 family, enum scope sc
         hop->state = NEXT_HOP_LOCAL;
         return UNDECIDED;
     }
-    if (hairpin && is_unset(&hop->source))
-        node_address(family, &hop->source);
-    if (is_unset(&hop->source))
+    if (is_unset(&hop->source) && !(hairpin && node_address(family, &hop->source)))
         return VERDICT_DROP_NO_SNAT_ADDRESS;
     flow->to.source = hop->source;
-    flow->forward_flags = FLOW_REDIRECT | FLOW_SNAT;
-    flow->reply_flags = FLOW_REPLY | FLOW_REDIRECT | FLOW_SNAT;
+    flow->way = WAY_REDIRECT;
     return UNDECIDED;
 }
 
-/* No flow is known: does a frontend want the packet? UNDECIDED: yes, and its flow has been made. */
-static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __u8 family, enum scope scope)
+static __always_inline int new_flow_of_family(context *ctx, const struct packet *p, __u8 family, enum scope scope)
 {
     struct new_flow *flow = new_flow_now();
 
@@ -59,8 +54,8 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     tuple_of(p, family, &flow->from);
     if (has_mapped_address(family, &flow->from))
         return VERDICT_PASS_NO_FRONTEND;
-    __u64 hash = tuple_hash(&flow->from);
-    int verdict = backend_choose(&flow->from, scope, hash, &flow->choice);
+    flow->hash = tuple_hash(&flow->from);
+    int verdict = backend_choose(&flow->from, scope, flow->hash, &flow->choice);
     if (verdict != UNDECIDED)
         return verdict;
     if (p->tcp_flags & TCP_RST)
@@ -72,19 +67,22 @@ static __always_inline int new_flow_of_family(context *ctx, struct packet *p, __
     verdict = new_flow_way(ctx, family, scope, flow);
     if (verdict != UNDECIDED)
         return verdict;
-    /* Before anything is written: what XDP cannot finish is left to tc untouched. */
+    /* XDP has not changed the packet yet. It leaves to tc what it cannot finish. */
     if (!CONTEXT_HAS_SKB && (flow->hop.state != NEXT_HOP_READY || !(flow->hop.device_flags & DEVICE_XDP_XMIT)))
         return VERDICT_PASS_TO_TC;
-    verdict = flow_open(family, flow, hash);
-    p->pair_sequence = flow->sequence;
+    verdict = flow_open(family, flow);
     if (verdict == UNDECIDED)
         backend_remember(&flow->choice, &flow->from.source);
     return verdict;
 }
 
-/* Global: see next_hop_find. The verifier knows nothing of the arguments then, so the family becomes a constant here.
+/*
+ * Makes a flow if a frontend wants the packet. Returns UNDECIDED then, and new_flow_made() finds the flow: a global
+ * function cannot return a pointer.
+ *
+ * Global: see next_hop_find. The verifier knows nothing of the arguments then, so the family becomes a constant here.
  */
-__noinline int new_flow(context *ctx, struct packet *p, __u32 family, __u32 scope)
+__noinline int new_flow(context *ctx, const struct packet *p, __u32 family, __u32 scope)
 {
     if (!p)
         return VERDICT_DROP_TABLE;
@@ -93,28 +91,21 @@ __noinline int new_flow(context *ctx, struct packet *p, __u32 family, __u32 scop
     return new_flow_of_family(ctx, p, FAMILY_IPV6, scope);
 }
 
-/* Does this hook rewrite the flow? UNDECIDED: yes. */
-static __always_inline int hook_of_flow(__u32 flags, enum hook hook)
+/* Returns the forward direction of the flow that this CPU has just made. */
+static __always_inline struct flow *new_flow_made(void)
 {
-    if (hook == HOOK_EGRESS ? !(flags & FLOW_AT_EGRESS) : !!(flags & FLOW_AT_EGRESS))
-        return VERDICT_PASS_OTHER_HOOK;
-    if (hook == HOOK_XDP && !(flags & FLOW_REDIRECT))
-        return VERDICT_PASS_TO_TC;
-    return UNDECIDED;
+    struct new_flow *made = new_flow_now();
+    struct flow_pair *pair = made ? pair_at(made->sequence) : NULL;
+
+    return pair ? &pair->forward.flow : NULL;
 }
 
-static __always_inline enum verdict verdict_of_flow(__u32 flags)
-{
-    if (flags & FLOW_REDIRECT)
-        return flags & FLOW_REPLY ? VERDICT_REPLY_FORWARD : VERDICT_FORWARD;
-    return flags & FLOW_REPLY ? VERDICT_REPLY_DELIVER : VERDICT_DELIVER;
-}
-
-/* A packet with a 5-tuple. */
-static __always_inline int process(context *ctx, struct packet *p, __u8 family, enum hook hook)
+/* Processes a packet that has a 5-tuple. */
+static __always_inline int process(context *ctx, const struct packet *p, struct decision *d, __u8 family,
+                                   enum hook hook)
 {
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-        bucket_fetch(hash_of_packet(p, family)); /* it will be wanted: this is no assured flow's packet */
+        bucket_fetch(hash_of_packet(p, family)); /* a SYN belongs to no assured flow: the index will be asked next */
     struct flow *f = assured_of_packet(p, family);
     int verdict;
 
@@ -128,45 +119,57 @@ static __always_inline int process(context *ctx, struct packet *p, __u8 family, 
         verdict = new_flow(ctx, p, family, hook == HOOK_WORKLOAD_INGRESS ? SCOPE_CLUSTER : SCOPE_EXTERNAL);
         if (verdict != UNDECIDED)
             return verdict;
-        struct flow_pair *pair = pair_at(p->pair_sequence);
-        if (!pair)
+        f = new_flow_made();
+        if (!f)
             return VERDICT_DROP_TABLE;
-        f = &pair->forward.flow;
     }
 
     __u32 flags = f->flags;
-    verdict = hook_of_flow(flags, hook);
+    int routed_here = way_is_routed_here(way_of(flags));
+    verdict = way_at_hook(flags, hook);
     if (verdict != UNDECIDED)
         return verdict;
-    if (flags & FLOW_REDIRECT) {
-        verdict = next_hop_ready(ctx, p, family, f);
+    if (routed_here) {
+        verdict = next_hop_ready(ctx, p, d, family, f);
         if (verdict != UNDECIDED)
             return verdict;
     }
     flow_touch(f, p);
-    verdict = translate(ctx, p, family, f, flags & FLOW_REDIRECT);
-    return verdict == UNDECIDED ? verdict_of_flow(flags) : verdict;
+    verdict = translate(ctx, p, d, family, f, routed_here);
+    return verdict == UNDECIDED ? way_verdict(flags) : verdict;
 }
 
-/* An ICMP error about a packet of a flow takes the flow's way. */
-static __always_inline int process_icmp_error(context *ctx, struct packet *p, __u8 family, enum hook hook)
+/* Sends an ICMP error about a packet of a flow on the flow's way. */
+static __always_inline int process_icmp_error(context *ctx, const struct packet *p, struct decision *d, __u8 family,
+                                              enum hook hook)
 {
-    struct quotation quoted = {0};
+    struct packet quoted = {0};
     struct flow *f = NULL;
     int verdict = icmp_flow(ctx, p, family, &quoted, &f);
 
     if (verdict != UNDECIDED || !f)
         return verdict;
     __u32 flags = f->flags;
-    verdict = hook_of_flow(flags, hook);
-    if (verdict == UNDECIDED && flags & FLOW_REDIRECT)
-        verdict = next_hop_ready(ctx, p, family, f);
+    int routed_here = way_is_routed_here(way_of(flags));
+    verdict = way_at_hook(flags, hook);
+    if (verdict == UNDECIDED && routed_here)
+        verdict = next_hop_ready(ctx, p, d, family, f);
     if (verdict == UNDECIDED)
-        verdict = icmp_translate(ctx, p, family, &quoted, f, flags & FLOW_REDIRECT);
-    return verdict == UNDECIDED ? verdict_of_flow(flags) : verdict;
+        verdict = icmp_translate(ctx, p, &quoted, d, family, f, routed_here);
+    return verdict == UNDECIDED ? way_verdict(flags) : verdict;
 }
 
-/* A frontend's address is a host, and no other: nothing for it is left to routes that may lead back here. */
+/* Is an ICMP message with this verdict about no flow that is known, or one that cannot be read? */
+static __always_inline int is_of_no_flow(int verdict)
+{
+    return verdict == VERDICT_PASS_PROTOCOL || verdict == VERDICT_PASS_MALFORMED || verdict == VERDICT_PASS_FRAGMENT ||
+           verdict == VERDICT_PASS_NO_FRONTEND;
+}
+
+/*
+ * Decides about a packet that is of no flow and cannot begin one. A VIP is a host of its own: no packet for it is left
+ * to routes, which may lead back here. otherwise: the verdict on a packet for any other address.
+ */
 static __always_inline int vip_answers(context *ctx, const struct packet *p, __u8 family, enum hook hook, int otherwise)
 {
     void *data_end = context_data_end(ctx);
@@ -187,13 +190,14 @@ static __always_inline int vip_answers(context *ctx, const struct packet *p, __u
         return VERDICT_DROP_VIP_PROTOCOL;
     if (*type == (family == FAMILY_IPV4 ? ICMP_ECHO_REQUEST : ICMP6_ECHO_REQUEST))
         return VERDICT_ECHO_REPLY;
-    /* Neighbour discovery (RFC 4861) is about the link: somebody on this node may answer for the address. */
+    /* Neighbour discovery (RFC 4861) is about the link: another program on this node may answer for the address. */
     if (family == FAMILY_IPV6 && *type >= ICMP6_NEIGHBOUR_FIRST && *type <= ICMP6_NEIGHBOUR_LAST)
         return otherwise;
     return VERDICT_DROP_VIP_PROTOCOL;
 }
 
-static __always_inline int process_special_of_family(context *ctx, struct packet *p, __u8 family, enum hook hook)
+static __always_inline int process_special_of_family(context *ctx, struct packet *p, struct decision *d, __u8 family,
+                                                     enum hook hook)
 {
     int verdict = VERDICT_PASS_PROTOCOL;
 
@@ -202,42 +206,43 @@ static __always_inline int process_special_of_family(context *ctx, struct packet
         if (verdict == UNDECIDED)
             return UNDECIDED;
     } else if (p->kind == PACKET_ICMP) {
-        verdict = process_icmp_error(ctx, p, family, hook);
-        /* Up to there it is nobody's: an error about nothing known, or one that cannot be read. */
-        if (verdict == UNDECIDED || verdict > VERDICT_PASS_NO_FRONTEND)
+        verdict = process_icmp_error(ctx, p, d, family, hook);
+        if (!is_of_no_flow(verdict))
             return verdict;
     }
     return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);
 }
 
-/* What is not simply a packet with a 5-tuple. UNDECIDED: it has one now (a fragment). Global: see new_flow. */
-__noinline int process_special(context *ctx, struct packet *p, __u32 family, __u32 hook)
+/* Processes a packet that came without a 5-tuple. Returns UNDECIDED if it has one now (a fragment). Global: see
+ * new_flow. */
+__noinline int process_special(context *ctx, struct packet *p, struct decision *d, __u32 family, __u32 hook)
 {
-    if (!p)
+    if (!p || !d)
         return VERDICT_PASS_MALFORMED;
     if (family == FAMILY_IPV4)
-        return process_special_of_family(ctx, p, FAMILY_IPV4, hook);
-    return process_special_of_family(ctx, p, FAMILY_IPV6, hook);
+        return process_special_of_family(ctx, p, d, FAMILY_IPV4, hook);
+    return process_special_of_family(ctx, p, d, FAMILY_IPV6, hook);
 }
 
-/* The way of one packet of a family; the entry function turns the verdict into its hook's action. */
-static __always_inline int process_family(context *ctx, struct packet *p, __u8 family, enum hook hook)
+/* Takes a packet of one family through all steps. The entry function turns the verdict into its hook's action. */
+static __always_inline int process_family(context *ctx, struct packet *p, struct decision *d, __u8 family,
+                                          enum hook hook)
 {
     int verdict = UNDECIDED;
 
     if (p->kind != PACKET_WHOLE)
-        verdict = process_special(ctx, p, family, hook);
+        verdict = process_special(ctx, p, d, family, hook);
     if (verdict == UNDECIDED)
-        verdict = process(ctx, p, family, hook);
-    if (p->kind == PACKET_FIRST_FRAGMENT && verdict >= VERDICT_DELIVER && verdict <= VERDICT_REPLY_FORWARD)
+        verdict = process(ctx, p, d, family, hook);
+    if (p->kind == PACKET_FIRST_FRAGMENT && verdict_is_rewritten(verdict))
         fragment_remember(p, family);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
-        verdict = answer(ctx, p, family, verdict);
+    if (verdict_is_answered(verdict))
+        verdict = answer(ctx, p, family, verdict, d->mtu);
     return verdict;
 }
 
-/* Parses behind the Ethernet header and goes through the core: one copy of the fast path per family. */
-static __always_inline int process_frame(context *ctx, struct packet *p, enum hook hook)
+/* Parses a frame and takes it through all steps. There is one copy of the fast path for each family. */
+static __always_inline int process_frame(context *ctx, struct packet *p, struct decision *d, enum hook hook)
 {
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
@@ -247,12 +252,12 @@ static __always_inline int process_frame(context *ctx, struct packet *p, enum ho
     if ((void *)(eth + 1) > data_end)
         return VERDICT_PASS_NOT_IP;
     if (eth->h_proto == bpf_htons(ETH_P_IP)) {
-        verdict = parse_ipv4(ctx, data, data_end, p);
-        return verdict == UNDECIDED ? process_family(ctx, p, FAMILY_IPV4, hook) : verdict;
+        verdict = parse_ipv4(ctx, data, data_end, ETH_HLEN, EXTENT_FRAME, p);
+        return verdict == UNDECIDED ? process_family(ctx, p, d, FAMILY_IPV4, hook) : verdict;
     }
     if (eth->h_proto == bpf_htons(ETH_P_IPV6)) {
-        verdict = parse_ipv6(ctx, data, data_end, p);
-        return verdict == UNDECIDED ? process_family(ctx, p, FAMILY_IPV6, hook) : verdict;
+        verdict = parse_ipv6(ctx, data, data_end, ETH_HLEN, EXTENT_FRAME, p);
+        return verdict == UNDECIDED ? process_family(ctx, p, d, FAMILY_IPV6, hook) : verdict;
     }
     return VERDICT_PASS_NOT_IP;
 }

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which way out? The kernel's FIB decides on a flow's first packet and after route changes; the flow caches it. */
+/* Finds the next hop of a flow. The kernel's FIB decides on the first packet and after route changes; the flow caches
+ * it. */
 #ifndef WEIR_FORWARD_H
 #define WEIR_FORWARD_H
 
 #include "bpf/config.h"
+#include "bpf/node.h"
 #include "bpf/packet.h"
 #include "maps/maps.bpf.h"
 
 /* The including program has defined `context` and its functions: bpf/xdp_context.h or bpf/tc_context.h. */
 
-/* Linux >= 6.7; Debian 12's headers do not know them yet. */
+/* Known since Linux 6.7, but not to the headers of Debian 12 (6.1). */
 #define WEIR_FIB_LOOKUP_SOURCE (1U << 4)
 #define WEIR_FIB_NO_SOURCE     9
 
@@ -33,36 +35,6 @@ struct next_hop {
 #define AF_INET  2
 #define AF_INET6 10
 
-static __always_inline struct runtime *runtime_now(void)
-{
-    __u32 key = 0;
-
-    return bpf_map_lookup_elem(&runtime, &key);
-}
-
-static __always_inline __u32 route_generation(void)
-{
-    struct runtime *now = runtime_now();
-
-    return now ? now->route_generation : 0;
-}
-
-/* The node's own address of the family; all zero: it has none. */
-static __always_inline void node_address(__u8 family, struct address *address)
-{
-    struct runtime *now = runtime_now();
-
-    __builtin_memset(address, 0, sizeof(*address));
-    if (!now)
-        return;
-    if (family == FAMILY_IPV6) {
-        *address = now->node6;
-    } else if (now->node4_be) {
-        address->words_be[2] = bpf_htonl(0xffff);
-        address->words_be[3] = now->node4_be;
-    }
-}
-
 static __always_inline long fib_lookup(context *ctx, __u8 family, const struct flow6_key *tuple, __u32 flags,
                                        struct bpf_fib_lookup *fib)
 {
@@ -71,7 +43,7 @@ static __always_inline long fib_lookup(context *ctx, __u8 family, const struct f
     fib->sport = tuple->source_port_be;
     fib->dport = tuple->destination_port_be;
     fib->ifindex = context_ifindex(ctx);
-    /* Not our length but the least one: the kernel then tells the MTU, and the flow caches it. */
+    /* With the least length, in place of the packet's, the kernel always finds the route and tells its MTU. */
     fib->tot_len = 1;
     if (family == FAMILY_IPV4) {
         fib->family = AF_INET;
@@ -86,9 +58,9 @@ static __always_inline long fib_lookup(context *ctx, __u8 family, const struct f
 }
 
 /*
- * tuple: the packet as it will be after the rewrite.
+ * Asks the kernel for the next hop of a packet. tuple: the packet's after the rewrite.
  *
- * Global, as the other slow steps are: the verifier looks at it once, and not once more for each way that leads there.
+ * Global, as the other slow steps are: the verifier looks at such a function once, not once for each call of it.
  */
 __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key *tuple, struct next_hop *hop)
 {
@@ -121,20 +93,18 @@ __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key 
         return 0;
     }
     hop->ifindex = fib.ifindex;
-    /* Linux >= 5.12 answers there; the field that it shares still holds our 1 where no MTU was told. */
+    /* The MTU comes back in place of tot_len; without one our 1 is still there. */
     if (fib.mtu_result > 1)
         hop->mtu = fib.mtu_result;
 
-    __u32 ifindex = fib.ifindex; /* on the stack: Linux < 6.2 takes no key from a global function's argument */
+    __u32 ifindex = fib.ifindex;
     struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
     if (device)
         hop->device_flags = device->flags;
     if (family == FAMILY_IPV4) {
         __be32 source = told_source ? fib.ipv4_src : device ? device->source4_be : 0;
-        if (source) {
-            hop->source.words_be[2] = bpf_htonl(0xffff);
-            hop->source.words_be[3] = source;
-        }
+        if (source)
+            hop->source = mapped_address(source);
     } else if (told_source) {
         __builtin_memcpy(&hop->source, fib.ipv6_src, sizeof(hop->source));
     } else if (device) {
@@ -145,7 +115,7 @@ __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key 
 
 static __always_inline void next_hop_cache(struct flow *f, const struct next_hop *hop, __u32 generation)
 {
-    /* Another CPU may forward by this entry meanwhile: the generation makes it valid last. */
+    /* Another CPU may forward by this entry meanwhile, so the generation that makes it valid is written last. */
     f->ifindex = hop->ifindex;
     __builtin_memcpy(f->destination_mac, hop->destination_mac, sizeof(f->destination_mac));
     __builtin_memcpy(f->source_mac, hop->source_mac, sizeof(f->source_mac));
@@ -153,12 +123,11 @@ static __always_inline void next_hop_cache(struct flow *f, const struct next_hop
         __sync_fetch_and_and(&f->flags, ~FLOW_NO_XDP);
     else
         __sync_fetch_and_or(&f->flags, FLOW_NO_XDP);
-    /* The upper half alone (little-endian, as every architecture with native XDP is): the lower one may change now. */
-    *((__u16 *)&f->flags + 1) = hop->mtu > 0xffff ? 0 : hop->mtu;
+    f->mtu = hop->mtu > 0xffff ? 0 : hop->mtu;
     f->route_generation = generation;
 }
 
-/* Off the stack, of which the whole call chain has 512 bytes. */
+/* Lies in a map, because the whole call chain has 512 bytes of stack. */
 struct next_hop_query {
     struct flow6_key tuple;
     struct next_hop hop;
@@ -171,10 +140,13 @@ struct {
     __type(value, struct next_hop_query);
 } next_hop_space SEC(".maps");
 
-/* The cached next hop is stale: looks it up again. Answers UNDECIDED when the flow can go on by it. */
-static __noinline int next_hop_refresh(context *ctx, struct packet *p, __u8 family, struct flow *f, __u32 generation)
+/* Looks the next hop up again, because the cached one is stale. Returns UNDECIDED when the flow can go on by it. */
+static __noinline int next_hop_refresh(context *ctx, const struct packet *p, struct decision *d, __u8 family,
+                                       struct flow *f)
 {
     __u32 zero = 0;
+    /* Read before the route is: if that changes meanwhile, the next packet finds what is cached here stale. */
+    __u32 generation = route_generation();
     struct next_hop_query *query = bpf_map_lookup_elem(&next_hop_space, &zero);
 
     if (!query)
@@ -199,8 +171,8 @@ static __noinline int next_hop_refresh(context *ctx, struct packet *p, __u8 fami
     case NEXT_HOP_UNRESOLVED:
         if (!CONTEXT_HAS_SKB)
             return VERDICT_PASS_TO_TC;
-        p->to_neighbour = 1;
-        p->out_ifindex = query->hop.ifindex;
+        d->to_neighbour = 1;
+        d->out_ifindex = query->hop.ifindex;
         return UNDECIDED;
     default:
         return VERDICT_DROP_NO_ROUTE;
@@ -208,30 +180,29 @@ static __noinline int next_hop_refresh(context *ctx, struct packet *p, __u8 fami
 }
 
 /*
- * Sent to the next hop: its MTU, and the TTL. Answers UNDECIDED when the packet may go; f's next hop is fresh then.
+ * Decides how a packet gets to the flow's next hop. Returns UNDECIDED when it may go; the next hop that f has cached is
+ * fresh then, or d->to_neighbour is set.
  */
-static __always_inline int next_hop_ready(context *ctx, struct packet *p, __u8 family, struct flow *f)
+static __always_inline int next_hop_ready(context *ctx, const struct packet *p, struct decision *d, __u8 family,
+                                          struct flow *f)
 {
-    __u32 generation = route_generation();
-
-    if (f->route_generation != generation) {
-        int verdict = next_hop_refresh(ctx, p, family, f, generation);
+    if (f->route_generation != route_generation()) {
+        int verdict = next_hop_refresh(ctx, p, d, family, f);
         if (verdict != UNDECIDED)
             return verdict;
     }
-    __u32 flags = f->flags;
-    if (!CONTEXT_HAS_SKB && flags & FLOW_NO_XDP)
+    if (!CONTEXT_HAS_SKB && f->flags & FLOW_NO_XDP)
         return VERDICT_PASS_TO_TC;
     if (p->ttl <= 1)
         return VERDICT_ANSWER_TTL;
-    __u32 mtu = flags >> FLOW_MTU_SHIFT;
+    __u32 mtu = f->mtu;
     /* Without a neighbour nothing was cached: the MTU is still that of the way before. */
-    if (mtu && p->end - ETH_HLEN > mtu && !p->to_neighbour && context_segment(ctx, p) > mtu) {
-        p->mtu = mtu;
+    if (mtu && p->end - ETH_HLEN > mtu && !d->to_neighbour && context_segment(ctx, p) > mtu) {
+        d->mtu = mtu;
         return VERDICT_ANSWER_TOO_BIG;
     }
-    if (!p->to_neighbour)
-        p->out_ifindex = f->ifindex;
+    if (!d->to_neighbour)
+        d->out_ifindex = f->ifindex;
     return UNDECIDED;
 }
 

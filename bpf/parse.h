@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Parse once: Ethernet, IPv4 or IPv6, TCP, UDP or SCTP into struct packet. Nobody looks at headers again but the
- * rewrite. The including program has included its context header.
+ * Reads a packet's headers once, into struct packet: IPv4 or IPv6, then TCP, UDP, SCTP or ICMP. The same functions read
+ * the packet that a frame carries and the one that an ICMP error quotes. After that only the rewrite looks at headers.
+ * The including program has included its context header.
  */
 #ifndef WEIR_PARSE_H
 #define WEIR_PARSE_H
@@ -16,17 +17,27 @@
 #define IPV6_MORE_FRAGMENTS  bpf_htons(0x0001)
 
 /*
- * More than two extension headers on one packet are already unusual; a bound keeps a hostile chain from costing more
- * than a lookup does, and the verifier content.
+ * Packets with more than two extension headers are unusual. The bound keeps a hostile chain from costing more than a
+ * lookup does, and the verifier follows every round of the loop.
  */
 #define IPV6_EXTENSIONS_MAX 6
 
 #define SCTP_HEADER_LENGTH 12
 #define ICMP_HEADER_LENGTH 8
+/* Octets of the transport header that an ICMP error quotes at least (RFC 792); the ports of every protocol are in it.
+ */
+#define QUOTED_LENGTH_MIN 8
+
+/* How much of a packet is there to be read? */
+enum extent {
+    EXTENT_FRAME,     /* all of it */
+    EXTENT_QUOTATION, /* its beginning; struct packet's end is that of the packet that quotes it */
+};
 
 /*
- * Where the packet ends by its own account, as an offset into the frame. 0: its length and the frame do not go
- * together. GSO packets may be larger than 16 bits can say (BIG TCP writes 0); nobody else may leave the length out.
+ * Returns where the packet ends by its own account, as an offset into the frame. 0: its length and the frame do not go
+ * together. GSO packets may be larger than 16 bits can say (BIG TCP writes 0); no other packet may leave the length
+ * out.
  */
 static __always_inline __u32 packet_end(context *ctx, struct packet *p, __u32 said, __u32 not_said)
 {
@@ -37,29 +48,33 @@ static __always_inline __u32 packet_end(context *ctx, struct packet *p, __u32 sa
     return not_said + said > p->length ? 0 : not_said + said;
 }
 
-static __always_inline int parse_ports(void *data, void *data_end, struct packet *p, __be16 *source_port,
-                                       __be16 *destination_port)
+static __always_inline int has_l4(const struct packet *p, const void *l4, const void *data_end, __u32 octets)
+{
+    return l4 + octets <= data_end && p->l4_offset + octets <= p->end;
+}
+
+static __always_inline int parse_ports(void *data, void *data_end, enum extent extent, struct packet *p,
+                                       __be16 *source_port, __be16 *destination_port)
 {
     void *l4 = data + p->l4_offset;
     __be16 *ports = l4;
 
     p->tcp_flags = 0;
     if (p->protocol == IPPROTO_TCP) {
-        struct tcphdr *tcp = l4;
-        if ((void *)(tcp + 1) > data_end || p->l4_offset + sizeof(*tcp) > p->end)
+        if (!has_l4(p, l4, data_end, extent == EXTENT_FRAME ? sizeof(struct tcphdr) : QUOTED_LENGTH_MIN))
             return VERDICT_PASS_MALFORMED;
-        p->tcp_flags = ((__u8 *)tcp)[13];
+        if (extent == EXTENT_FRAME)
+            p->tcp_flags = ((__u8 *)l4)[13];
     } else if (p->protocol == IPPROTO_UDP) {
-        struct udphdr *udp = l4;
-        if ((void *)(udp + 1) > data_end || p->l4_offset + sizeof(*udp) > p->end)
+        if (!has_l4(p, l4, data_end, sizeof(struct udphdr)))
             return VERDICT_PASS_MALFORMED;
     } else if (p->protocol == IPPROTO_SCTP) {
-        if (l4 + SCTP_HEADER_LENGTH > data_end || p->l4_offset + SCTP_HEADER_LENGTH > p->end)
+        if (!has_l4(p, l4, data_end, extent == EXTENT_FRAME ? SCTP_HEADER_LENGTH : QUOTED_LENGTH_MIN))
             return VERDICT_PASS_MALFORMED;
     } else {
         int icmp = p->protocol == IPPROTO_ICMP || p->protocol == IPPROTO_ICMPV6;
         p->kind = icmp && p->kind == PACKET_WHOLE ? PACKET_ICMP : PACKET_OTHER;
-        if (icmp && (l4 + ICMP_HEADER_LENGTH > data_end || p->l4_offset + ICMP_HEADER_LENGTH > p->end))
+        if (icmp && !has_l4(p, l4, data_end, ICMP_HEADER_LENGTH))
             return VERDICT_PASS_MALFORMED;
         *source_port = *destination_port = 0;
         return UNDECIDED;
@@ -69,14 +84,17 @@ static __always_inline int parse_ports(void *data, void *data_end, struct packet
     return UNDECIDED;
 }
 
-static __always_inline int parse_ipv4(context *ctx, void *data, void *data_end, struct packet *p)
+/* offset: where the IPv4 header begins. */
+static __always_inline int parse_ipv4(context *ctx, void *data, void *data_end, __u32 offset, enum extent extent,
+                                      struct packet *p)
 {
-    struct iphdr *ip = data + ETH_HLEN;
+    struct iphdr *ip = data + offset;
 
     if ((void *)(ip + 1) > data_end || ip->version != 4 || ip->ihl < 5)
         return VERDICT_PASS_MALFORMED;
-    p->end = packet_end(ctx, p, bpf_ntohs(ip->tot_len), ETH_HLEN);
-    p->l4_offset = ETH_HLEN + ip->ihl * 4;
+    if (extent == EXTENT_FRAME)
+        p->end = packet_end(ctx, p, bpf_ntohs(ip->tot_len), offset);
+    p->l4_offset = offset + ip->ihl * 4;
     if (p->l4_offset > p->end)
         return VERDICT_PASS_MALFORMED;
 
@@ -96,7 +114,7 @@ static __always_inline int parse_ipv4(context *ctx, void *data, void *data_end, 
             return UNDECIDED;
         }
     }
-    return parse_ports(data, data_end, p, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
+    return parse_ports(data, data_end, extent, p, &p->key.v4.source_port_be, &p->key.v4.destination_port_be);
 }
 
 struct ipv6_extension {
@@ -142,20 +160,24 @@ static __always_inline int skip_extensions(void *data, void *data_end, struct pa
     return VERDICT_PASS_PROTOCOL;
 }
 
-static __always_inline int parse_ipv6(context *ctx, void *data, void *data_end, struct packet *p)
+/* offset: where the IPv6 header begins. */
+static __always_inline int parse_ipv6(context *ctx, void *data, void *data_end, __u32 offset, enum extent extent,
+                                      struct packet *p)
 {
-    struct ipv6hdr *ip = data + ETH_HLEN;
+    struct ipv6hdr *ip = data + offset;
 
     if ((void *)(ip + 1) > data_end || ip->version != 6)
         return VERDICT_PASS_MALFORMED;
-    p->end = packet_end(ctx, p, bpf_ntohs(ip->payload_len), ETH_HLEN + sizeof(*ip));
-    if (!p->end)
-        return VERDICT_PASS_MALFORMED;
+    if (extent == EXTENT_FRAME) {
+        p->end = packet_end(ctx, p, bpf_ntohs(ip->payload_len), offset + sizeof(*ip));
+        if (!p->end)
+            return VERDICT_PASS_MALFORMED;
+    }
 
     p->protocol = ip->nexthdr;
     p->ttl = ip->hop_limit;
     p->kind = PACKET_WHOLE;
-    p->l4_offset = ETH_HLEN + sizeof(*ip);
+    p->l4_offset = offset + sizeof(*ip);
     if (p->protocol != IPPROTO_TCP && p->protocol != IPPROTO_UDP) {
         int v = skip_extensions(data, data_end, p);
         if (v != UNDECIDED)
@@ -169,7 +191,7 @@ static __always_inline int parse_ipv6(context *ctx, void *data, void *data_end, 
         p->tcp_flags = 0;
         return UNDECIDED;
     }
-    return parse_ports(data, data_end, p, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
+    return parse_ports(data, data_end, extent, p, &p->key.v6.source_port_be, &p->key.v6.destination_port_be);
 }
 
 #endif

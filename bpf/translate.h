@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The rewrite: addresses, ports, TTL, Ethernet addresses, checksums; all from what the flow carries. The L4 checksum is
- * the context's business: in XDP it lies in the packet, an skb may leave it to the device (CHECKSUM_PARTIAL).
+ * Rewrites a packet by what its flow carries: addresses, ports, TTL, Ethernet addresses, checksums. The context writes
+ * the transport checksum: in XDP it lies in the packet, an skb may leave it to the device (CHECKSUM_PARTIAL).
  */
 #ifndef WEIR_TRANSLATE_H
 #define WEIR_TRANSLATE_H
@@ -10,8 +10,7 @@
 #include "bpf/packet.h"
 #include "bpf/sctp.h"
 
-/* Lowering the TTL by one lowers the header's word {TTL, protocol} by 0x0100 in network order: (new - old) as a delta.
- */
+/* The change (new - old) of the IPv4 header's sum by a TTL lowered by one: the word {TTL, protocol} falls by 0x0100. */
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
 
 static __always_inline int sctp_ports(context *ctx, const struct packet *p, const struct flow *f)
@@ -32,23 +31,23 @@ static __always_inline int sctp_ports(context *ctx, const struct packet *p, cons
     return UNDECIDED;
 }
 
-/* What a router does: TTL (its checksum delta is in translate()) and Ethernet addresses. */
-static __always_inline void ethernet_forward(struct ethhdr *eth, const struct packet *p, const struct flow *f)
+/* Writes the Ethernet addresses of the next hop, unless the kernel will. */
+static __always_inline void ethernet_forward(struct ethhdr *eth, const struct decision *d, const struct flow *f)
 {
-    if (p->to_neighbour)
+    if (d->to_neighbour)
         return;
     __builtin_memcpy(eth->h_dest, f->destination_mac, ETH_ALEN);
     __builtin_memcpy(eth->h_source, f->source_mac, ETH_ALEN);
 }
 
-/* forwarded: this hook finishes the packet, so it does what a router does (TTL, Ethernet addresses). */
-static __always_inline int translate(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
-                                     int forwarded)
+/* Rewrites a packet. forwarded: this hook does what a router does, so the TTL and the Ethernet addresses change too. */
+static __always_inline int translate(context *ctx, const struct packet *p, const struct decision *d, __u8 family,
+                                     const struct flow *f, int forwarded)
 {
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
     struct ethhdr *eth = data;
-    /* Source, destination: every protocol alike. A later fragment has none. */
+    /* Every protocol begins with the source and the destination port. A later fragment has none. */
     __u16 *ports = data + l4_offset_of(p);
     int has_ports = p->kind != PACKET_LATER_FRAGMENT;
 
@@ -80,20 +79,25 @@ static __always_inline int translate(context *ctx, const struct packet *p, __u8 
             ip->hop_limit = p->ttl - 1;
     }
     if (forwarded)
-        ethernet_forward(eth, p, f);
+        ethernet_forward(eth, d, f);
     if (!has_ports || p->protocol == IPPROTO_SCTP) {
         if (family == FAMILY_IPV6)
             context_sum_changed(ctx, f->address_delta, forwarded);
         return UNDECIDED;
     }
-    /* Checked above, but Linux 6.1 does not remember under which condition; the barrier keeps clang from knowing
-     * better. */
+    /*
+     * Checked above already, but Linux 6.1 does not remember under which condition. The barrier keeps clang from
+     * dropping the second check.
+     */
     barrier_var(ports);
     if ((void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;
+    /* Not folded: a sum of four 16-bit words. */
+    __u32 port_delta = csum_difference_port(0, ports[0], f->source_port_be);
+    port_delta = csum_difference_port(port_delta, ports[1], f->destination_port_be);
     ports[0] = f->source_port_be;
     ports[1] = f->destination_port_be;
-    return context_l4_checksum(ctx, p, family, f, forwarded);
+    return context_l4_checksum(ctx, p, family, f->address_delta, port_delta, forwarded);
 }
 
 #endif

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Every packet ends here: its verdict is counted once, by the entry function. So are the sockets that are refused. */
+/* The entry function of a hook counts each packet's verdict once. The socket hooks count what they refuse. */
 #ifndef WEIR_VERDICT_H
 #define WEIR_VERDICT_H
 
 #include "bpf/packet.h"
 #include "maps/maps.bpf.h"
 
-static __always_inline void count(enum verdict verdict, __u64 packets, __u64 octets)
+static __always_inline void count(enum hook hook, enum verdict verdict, __u64 packets, __u64 octets)
 {
-    __u32 key = verdict;
+    __u32 key = verdict_key(hook, verdict);
     struct verdict_count *count = bpf_map_lookup_elem(&verdicts, &key);
 
     if (count) {
@@ -17,9 +17,9 @@ static __always_inline void count(enum verdict verdict, __u64 packets, __u64 oct
     }
 }
 
-static __always_inline enum verdict count_verdict(const struct packet *p, enum verdict verdict)
+static __always_inline enum verdict count_verdict(enum hook hook, const struct packet *p, enum verdict verdict)
 {
-    count(verdict, p->segments, p->length);
+    count(hook, verdict, p->segments, p->length);
     return verdict;
 }
 

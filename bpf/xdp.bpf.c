@@ -4,21 +4,22 @@
 
 #include "bpf/core.h"
 
-/* frags: works on multi-buffer frames too (jumbo MTU), whose headers are in the first buffer (Linux >= 5.18). */
+/* frags: the kernel hands over multi-buffer frames too (jumbo MTU). Their headers are in the first buffer. */
 SEC("xdp.frags")
 int weir_xdp(struct xdp_md *ctx)
 {
-    /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
+    /* Zeroed as a whole: up to Linux 6.2 no global function takes a pointer to memory that has never been written. */
     struct packet p = {0};
+    struct decision d = {0};
 
     p.length = ctx->data_end - ctx->data;
     p.segments = 1;
-    enum verdict verdict = count_verdict(&p, process_frame(ctx, &p, HOOK_XDP));
+    enum verdict verdict = count_verdict(HOOK_XDP, &p, process_frame(ctx, &p, &d, HOOK_XDP));
     if (verdict == VERDICT_FORWARD || verdict == VERDICT_REPLY_FORWARD)
-        return p.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(p.out_ifindex, 0);
-    if (verdict >= VERDICT_ECHO_REPLY && verdict < VERDICT_FIRST_DROP)
+        return d.out_ifindex == ctx->ingress_ifindex ? XDP_TX : bpf_redirect(d.out_ifindex, 0);
+    if (verdict_is_answered(verdict))
         return XDP_TX;
-    return verdict >= VERDICT_FIRST_DROP ? XDP_DROP : XDP_PASS;
+    return verdict_is_dropped(verdict) ? XDP_DROP : XDP_PASS;
 }
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";

@@ -19,7 +19,7 @@ static __always_inline void *context_data_end(const context *ctx)
     return (void *)(long)ctx->data_end;
 }
 
-/* Linux >= 5.18: the buffers behind the first one count too. A call, so it is made only where the first does not do. */
+/* Returns the length of all buffers. It is a call, so the parser makes it only where the first buffer is too short. */
 static __always_inline __u32 context_length(context *ctx)
 {
     return bpf_xdp_get_buff_len(ctx);
@@ -54,7 +54,7 @@ static __always_inline __u32 context_checksum_pending(context *ctx, const struct
     return 0;
 }
 
-/* Octets from L3 on of the largest packet that this one is on the wire. */
+/* Returns the octets, from L3 on, of the largest packet that this one is on the wire. */
 static __always_inline __u32 context_segment(context *ctx, const struct packet *p)
 {
     return p->end - ETH_HLEN;
@@ -64,8 +64,8 @@ static __always_inline void context_sum_changed(context *ctx, __u16 delta, int h
 {
 }
 
-static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, const struct flow *f,
-                                               int forwarded)
+static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, __u16 address_delta,
+                                               __u32 port_delta, int forwarded)
 {
     __u32 offset = l4_offset_of(p) + (p->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                                  : __builtin_offsetof(struct udphdr, check));
@@ -75,7 +75,7 @@ static __always_inline int context_l4_checksum(context *ctx, const struct packet
         return VERDICT_PASS_MALFORMED;
     if (p->protocol == IPPROTO_UDP && !*check)
         return UNDECIDED; /* RFC 768: the sender computed none */
-    *check = csum_apply(*check, (__u32)f->address_delta + f->port_delta);
+    *check = csum_apply(*check, address_delta + port_delta);
     if (p->protocol == IPPROTO_UDP && !*check)
         *check = 0xffff;
     return UNDECIDED;

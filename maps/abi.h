@@ -16,17 +16,20 @@
 
 #include <linux/types.h>
 
-#include "maps/abi_verdict.h"
-
 #ifdef __cplusplus
-namespace weir::abi {
 #define WEIR_STATIC_ASSERT(cond, why) static_assert(cond, why)
 #else
 #define WEIR_STATIC_ASSERT(cond, why) _Static_assert(cond, why)
 #endif
 
+#include "maps/abi_verdict.h"
+
+#ifdef __cplusplus
+namespace weir::abi {
+#endif
+
 enum abi_constants {
-    WEIR_ABI_VERSION = 4,
+    WEIR_ABI_VERSION = 5,
     TICK_SHIFT = 24,         /* ticks = nanoseconds >> TICK_SHIFT */
     SLOTS_PER_LINE = 16,     /* backend ids in one element of the map `slots` (one cache line) */
     SERVICE_NAME_SIZE = 192, /* "namespace/name:port": 63 + 1 + 63 + 1 + 63 and the final NUL */
@@ -61,7 +64,7 @@ enum frontend_kind {
     FRONTEND_LOAD_BALANCER = 4,
 };
 
-/* What happens to a new flow of one scope. The plan resolves every policy into this; the datapath knows none. */
+/* The fate of a new flow of one scope. The plan resolves every policy into this; the datapath knows no policy. */
 enum scope_action {
     SCOPE_BALANCE = 0,  /* choose from the range (its length is not 0) */
     SCOPE_REJECT = 1,   /* no usable endpoint anywhere */
@@ -97,7 +100,7 @@ struct frontend {
 WEIR_STATIC_ASSERT(sizeof(struct frontend) == 32, "frontend");
 
 enum vip_flags {
-    VIP_OF_NODE = 1, /* somebody else serves it too (a node, another proxy): what no frontend wants is passed on */
+    VIP_OF_NODE = 1,        /* a node or another proxy serves it too: a packet that no frontend wants is passed on */
     VIP_CLOSED_OUTSIDE = 2, /* nothing of it is offered to uplinks (a ClusterIP) */
 };
 
@@ -189,35 +192,39 @@ struct flow6_key {
 };
 WEIR_STATIC_ASSERT(sizeof(struct flow6_key) == 40, "flow6_key");
 
+/* How a flow leaves the node. Both directions of a flow have the same way; bpf/way.h says what follows from it. */
+enum flow_way {
+    WAY_DELIVER = 0,  /* through the host stack, with the client's address: rewritten at ingress, the reply at egress */
+    WAY_REDIRECT = 1, /* from an address of this node (SNAT): both directions are finished at ingress and sent on */
+};
+
 enum flow_flags {
     FLOW_REPLY = 1 << 0,      /* backend -> client; unset: client -> backend */
-    FLOW_AT_EGRESS = 1 << 1,  /* rewritten at tc egress (reply of a flow that goes through the host stack) */
-    FLOW_REDIRECT = 1 << 2,   /* finished at ingress: rewritten, TTL lowered, sent to the next hop */
-    FLOW_SNAT = 1 << 3,       /* the source is rewritten to an address of this node */
     FLOW_NO_XDP = 1 << 4,     /* the next hop cannot be served from XDP: left to tc */
     FLOW_SEEN_REPLY = 1 << 5, /* (forward) a packet came back: the next forward packet promotes the pair */
     FLOW_ASSURED = 1 << 6,    /* lives in the main table */
     FLOW_FIN = 1 << 7,        /* this direction sent its FIN */
     FLOW_PEER_FIN = 1 << 8,   /* the other direction sent its FIN */
     FLOW_CLOSING = 1 << 9,    /* both FINs or a RST were seen: short timeout, a new SYN starts afresh */
-    FLOW_MTU_SHIFT = 16,      /* the upper half of the flags: what the next hop takes at most, in octets from L3 on */
+    FLOW_AFFINITY = 1 << 10,  /* (forward) the backend is the one that the client had last: sessionAffinity */
+    FLOW_WAY_SHIFT = 24,      /* the uppermost 8 bits: enum flow_way */
 };
 
 /*
- * What a packet of a known flow needs, whatever its family. Writer and reader: datapath; the sweeper deletes; the
- * command line lists. A table element is 48 bytes of kernel header, the key, the value: for IPv4 the lookup touches the
- * first 64-byte line (header and key) and struct flow4 is exactly the second one.
+ * All that a packet of a known flow needs, the same for both families. Writer and reader: datapath; the sweeper
+ * deletes; the command line lists. A table element is 48 bytes of kernel header, the key, the value: for IPv4 the
+ * lookup touches the first 64-byte line (header and key) and struct flow4 is exactly the second one.
  */
 struct flow {
     __be16 source_port_be; /* ports after the rewrite */
     __be16 destination_port_be;
-    __u16 address_delta; /* one's complement sum of (new - old) address words, folded; in packet byte order */
-    __u16 port_delta;    /* the same for the two ports */
-    __u32 flags;         /* enum flow_flags; set by atomic or, since both directions may do so at once. The upper half
-                            (FLOW_MTU_SHIFT) is written with the next hop, as 16 bits of its own; 0: not known */
-    __u32 last_seen;     /* ticks */
-    __u32 route_generation; /* the next hop below is valid while this equals runtime.route_generation */
-    __u32 ifindex;          /* next hop (FLOW_REDIRECT only): device and Ethernet addresses */
+    __u16 address_delta;    /* one's complement sum of (new - old) address words, folded; in packet byte order */
+    __u16 mtu;              /* what the next hop takes at most, in octets from L3 on; 0: not known */
+    __u32 flags;            /* enum flow_flags; set by atomic or, since both directions may do so at once */
+    __u32 last_seen;        /* ticks */
+    __u32 route_generation; /* the next hop (mtu, ifindex, Ethernet addresses) is valid while this equals
+                               runtime.route_generation. WAY_REDIRECT only */
+    __u32 ifindex;
     __u8 destination_mac[6];
     __u8 source_mac[6];
     __u32 backend_id;
@@ -294,10 +301,11 @@ struct snat_usage_key {
 };
 WEIR_STATIC_ASSERT(sizeof(struct snat_usage_key) == 36, "snat_usage_key");
 
-/* What the last sweep has counted; the sweeper itself goes by the other fields. An entry without flows is deleted. */
+/* Result of the last sweep in the first two fields; the others are the sweeper's own. It deletes an entry without
+ * flows. */
 struct snat_usage {
-    __u32 kept;     /* by assured flows that are open: nobody else gets these */
-    __u32 yielding; /* by flows that are not assured or are closed: these give way to new ones (bpf/snat.h) */
+    __u32 kept;     /* by assured flows that are open: no other flow gets these */
+    __u32 yielding; /* by flows that are not assured or are closed: these give way to new ones (bpf/port.h) */
     __u32 counted_kept;
     __u32 counted_yielding;
     __u64 sweep; /* which one has counted these: ns of CLOCK_MONOTONIC at its beginning */

@@ -152,7 +152,7 @@ struct {
 
 struct {
     __uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
-    __uint(max_entries, VERDICT_COUNT);
+    __uint(max_entries, VERDICT_KEYS);
     __type(key, __u32);
     __type(value, struct verdict_count);
 } verdicts SEC(".maps");

@@ -37,11 +37,21 @@ public:
     static Result<VerdictArray> open(const std::string& path) { return PerCpuArray::open(path); }
 
     // Over all CPUs, since the maps were made.
-    abi::verdict_count total(abi::verdict verdict) const {
+    abi::verdict_count total(abi::hook hook, abi::verdict verdict) const {
         abi::verdict_count sum{};
-        for (const auto& cpu : lookup(verdict)) {
+        for (const auto& cpu : lookup(abi::verdict_key(hook, verdict))) {
             sum.packets += cpu.packets;
             sum.octets += cpu.octets;
+        }
+        return sum;
+    }
+    // Over all hooks too. An untouched packet is in it once for each hook that it passed, any other one once.
+    abi::verdict_count total(abi::verdict verdict) const {
+        abi::verdict_count sum{};
+        for (std::uint32_t hook = 0; hook < abi::HOOK_COUNT; ++hook) {
+            auto here = total(static_cast<abi::hook>(hook), verdict);
+            sum.packets += here.packets;
+            sum.octets += here.octets;
         }
         return sum;
     }

@@ -124,7 +124,7 @@ inline constexpr auto typed_table = [] {
         row<SnatUsageMap>("snat_usage", hash, sweeper, fixed(65536), replaceable, shown),
         row<DeviceMap>("devices", hash, agent, fixed(1024), adopted, hidden),
         row<RuntimeMap>("runtime", array, agent, fixed(1), adopted, hidden),
-        row<PerCpuArray<abi::verdict_count>>("verdicts", per_cpu_array, datapath, fixed(abi::VERDICT_COUNT), adopted,
+        row<PerCpuArray<abi::verdict_count>>("verdicts", per_cpu_array, datapath, fixed(abi::VERDICT_KEYS), adopted,
                                              hidden),
     };
 }();

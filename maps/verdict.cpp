@@ -71,4 +71,22 @@ VerdictName verdict_name(abi::verdict verdict) {
     return {"unknown", "unknown"};
 }
 
+std::string_view hook_name(abi::hook hook) {
+    switch (hook) {
+        case abi::HOOK_XDP:
+            return "xdp";
+        case abi::HOOK_UPLINK_INGRESS:
+            return "tc_ingress_uplink";
+        case abi::HOOK_WORKLOAD_INGRESS:
+            return "tc_ingress_workload";
+        case abi::HOOK_EGRESS:
+            return "tc_egress";
+        case abi::HOOK_SOCKET:
+            return "socket";
+        case abi::HOOK_COUNT:
+            break;
+    }
+    return "unknown";
+}
+
 }  // namespace weir::maps

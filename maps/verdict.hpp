@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The names of verdicts as people see them: in `weir status`, metrics and docs.
+// The names of verdicts and hooks as people see them: in `weir status`, metrics and docs.
 #pragma once
 
 #include <string_view>
@@ -14,8 +14,6 @@ struct VerdictName {
 };
 
 VerdictName verdict_name(abi::verdict verdict);
-inline bool is_drop(abi::verdict verdict) {
-    return verdict >= abi::VERDICT_FIRST_DROP;
-}
+std::string_view hook_name(abi::hook hook);  // stable too
 
 }  // namespace weir::maps

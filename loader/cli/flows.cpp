@@ -61,6 +61,10 @@ std::string_view state_of(std::uint32_t flags) {
     return flags & abi::FLOW_SEEN_REPLY ? "replied" : "new";
 }
 
+bool has_source_of_node(std::uint32_t flags) {
+    return flags >> abi::FLOW_WAY_SHIFT == abi::WAY_REDIRECT;
+}
+
 double seconds_since(std::uint32_t tick) {
     timespec now{};
     ::clock_gettime(CLOCK_MONOTONIC, &now);
@@ -91,7 +95,7 @@ public:
         auto client = endpoint(row.key.source, row.key.source_port_be);
         auto frontend = endpoint(row.key.destination, row.key.destination_port_be);
         auto target = endpoint(row.value.destination, flow.destination_port_be);
-        auto snat = flow.flags & abi::FLOW_SNAT ? endpoint(row.value.source, flow.source_port_be) : std::string();
+        auto snat = has_source_of_node(flow.flags) ? endpoint(row.value.source, flow.source_port_be) : std::string();
         double idle = seconds_since(flow.last_seen);
         if (format_ == OutputFormat::json) {
             boost::json::object entry{{"protocol", view::protocol_name(row.key.protocol)},

@@ -40,13 +40,45 @@ std::uint64_t memory_of_all(const maps::PinPaths& pins) {
     return octets;
 }
 
-boost::json::object verdicts_of(const maps::VerdictArray& array) {
+// Each verdict's counter, by its name.
+boost::json::object verdicts_of(auto count) {
     boost::json::object out;
     for (std::uint32_t i = 0; i < abi::VERDICT_COUNT; ++i) {
-        auto sum = array.total(static_cast<abi::verdict>(i));
-        out[maps::verdict_name(static_cast<abi::verdict>(i)).name] = {{"packets", sum.packets}, {"octets", sum.octets}};
+        auto verdict = static_cast<abi::verdict>(i);
+        abi::verdict_count sum = count(verdict);
+        out[maps::verdict_name(verdict).name] = {{"packets", sum.packets}, {"octets", sum.octets}};
     }
     return out;
+}
+
+boost::json::object verdicts_by_hook(const maps::VerdictArray& array) {
+    boost::json::object out;
+    for (std::uint32_t i = 0; i < abi::HOOK_COUNT; ++i) {
+        auto hook = static_cast<abi::hook>(i);
+        out[maps::hook_name(hook)] = verdicts_of([&](abi::verdict verdict) { return array.total(hook, verdict); });
+    }
+    return out;
+}
+
+std::uint64_t packets_of(const boost::json::value& verdicts, std::string_view name) {
+    return boost::json::value_to<std::uint64_t>(verdicts.at(name).at("packets"));
+}
+
+// Packets alone, one column a hook. A hook that has counted nothing has a column too: that may be the news.
+Table table_by_hook(const boost::json::object& hooks) {
+    Table table({"VERDICT", "XDP", "TC UPLINK", "TC WORKLOAD", "TC EGRESS", "SOCKET"});
+    for (std::uint32_t i = 0; i < abi::VERDICT_COUNT; ++i) {
+        auto name = maps::verdict_name(static_cast<abi::verdict>(i)).name;
+        std::vector<std::string> row{std::string(name)};
+        bool counted = false;
+        for (std::uint32_t hook = 0; hook < abi::HOOK_COUNT; ++hook) {
+            auto packets = packets_of(hooks.at(maps::hook_name(static_cast<abi::hook>(hook))), name);
+            row.push_back(std::to_string(packets));
+            counted = counted || packets != 0;
+        }
+        if (counted) table.add(std::move(row));
+    }
+    return table;
 }
 
 void print_table(const boost::json::object& status) {
@@ -92,6 +124,7 @@ void print_table(const boost::json::object& status) {
                       boost::json::serialize(count.at("octets")), std::string(name.meaning)});
     }
     fmt::print("\n{}", verdicts.to_string());
+    fmt::print("\n{}", table_by_hook(status.at("verdictsByHook").as_object()).to_string());
 
     if (const auto* problems = agent.if_contains("problems"); problems && !problems->as_array().empty()) {
         fmt::print("\n");
@@ -123,7 +156,8 @@ int run_status(const config::Config& config, OutputFormat format) {
         {"maps", usage_of(pins)},
         {"mapMemory", memory_of_all(pins)},
         {"snatPorts", snat_json(*snat, *view, verdicts->total(abi::VERDICT_DROP_NO_SNAT_PORT).packets)},
-        {"verdicts", verdicts_of(*verdicts)}};
+        {"verdicts", verdicts_of([&](abi::verdict verdict) { return verdicts->total(verdict); })},
+        {"verdictsByHook", verdicts_by_hook(*verdicts)}};
     if (format == OutputFormat::json)
         fmt::print("{}\n", boost::json::serialize(status));
     else

@@ -10,7 +10,6 @@
 #include "loader/view/names.hpp"
 #include "loader/view/node_view.hpp"
 #include "maps/pins.hpp"
-#include "maps/verdict.hpp"
 
 namespace weir::explain {
 
@@ -20,17 +19,19 @@ using explain::Trial;
 using view::Tuple;
 
 Outcome outcome_of(abi::verdict verdict) {
-    if (maps::is_drop(verdict)) return Outcome::drop;
-    switch (verdict) {
-        case abi::VERDICT_FORWARD:
-        case abi::VERDICT_REPLY_FORWARD:
-            return Outcome::forward;
-        case abi::VERDICT_DELIVER:
-        case abi::VERDICT_REPLY_DELIVER:
-            return Outcome::deliver;
-        default:
-            return verdict < abi::VERDICT_DELIVER ? Outcome::pass : Outcome::reject;
+    switch (abi::group_of_verdict(verdict)) {
+        case abi::GROUP_UNTOUCHED:
+            return Outcome::pass;
+        case abi::GROUP_REWRITTEN: {
+            bool sent_on = verdict == abi::VERDICT_FORWARD || verdict == abi::VERDICT_REPLY_FORWARD;
+            return sent_on ? Outcome::forward : Outcome::deliver;
+        }
+        case abi::GROUP_ANSWERED:
+            return Outcome::reject;
+        case abi::GROUP_DROPPED:
+            break;
     }
+    return Outcome::drop;
 }
 
 model::Address node_address(const Trial& trial, model::Family family) {

@@ -5,7 +5,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
-#include <time.h>
 
 #include <algorithm>
 #include <array>
@@ -42,15 +41,6 @@ constexpr int most_collisions = 32;
 
 std::string reason(int result) {
     return std::generic_category().message(-result);
-}
-
-// As the datapath's now_ticks().
-std::uint32_t now_ticks() {
-    timespec now{};
-    ::clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    auto nanoseconds =
-        static_cast<std::uint64_t>(now.tv_sec) * 1'000'000'000ull + static_cast<std::uint64_t>(now.tv_nsec);
-    return static_cast<std::uint32_t>(nanoseconds >> abi::TICK_SHIFT);
 }
 
 template <class Entries>
@@ -98,8 +88,7 @@ struct Trial::Loaded {
     std::optional<view::FlowEntry> find(const view::Tuple& tuple) const;
     std::optional<view::FlowEntry> copy_flow(const view::Tuple& tuple);
     void copy_known_flow(const view::Tuple& tuple);
-    // The client's backend, while it is to be kept; the entry is copied from the node.
-    std::optional<abi::affinity> take_affinity(const view::Tuple& tuple);
+    void copy_affinity(const view::Tuple& tuple);
     bool loses_reply_tuple(const view::Tuple& tuple);
     void erase(const view::Tuple& tuple);
 };
@@ -189,22 +178,21 @@ void Trial::Loaded::copy_known_flow(const view::Tuple& tuple) {
     if (auto flow = copy_flow(tuple)) copy_flow(flow->rewritten(tuple.protocol).reversed());
 }
 
-std::optional<abi::affinity> Trial::Loaded::take_affinity(const view::Tuple& tuple) {
+// Puts what the node remembers of the client in place of what an earlier run left. Whether it still counts is for the
+// program to say.
+void Trial::Loaded::copy_affinity(const view::Tuple& tuple) {
     abi::frontend_key frontend_key{.address = view::abi_address(tuple.destination),
                                    .port_be = htons(tuple.destination_port),
                                    .protocol = static_cast<std::uint8_t>(tuple.protocol),
                                    .pad = 0};
     abi::frontend frontend;
-    if (maps::raw::lookup(map_fd("frontends"), &frontend_key, &frontend)) return std::nullopt;
-    if (!(frontend.flags & abi::FRONTEND_AFFINITY)) return std::nullopt;
+    if (maps::raw::lookup(map_fd("frontends"), &frontend_key, &frontend)) return;
     abi::affinity_key key{.client = view::abi_address(tuple.source), .service_id = frontend.service_id};
     abi::affinity last;
-    int from = node.empty() ? map_fd("affinity") : node.find("affinity")->second.get();
-    if (maps::raw::lookup(from, &key, &last)) return std::nullopt;
-    if (!node.empty()) maps::raw::update(map_fd("affinity"), &key, &last);
-    if (static_cast<std::int32_t>(now_ticks() - last.last_new) > static_cast<std::int32_t>(frontend.affinity_ticks))
-        return std::nullopt;
-    return last;
+    if (maps::raw::lookup(node.find("affinity")->second.get(), &key, &last))
+        maps::raw::erase(map_fd("affinity"), &key);
+    else
+        maps::raw::update(map_fd("affinity"), &key, &last);
 }
 
 void Trial::Loaded::erase(const view::Tuple& tuple) {
@@ -268,24 +256,24 @@ std::expected<Trial, std::string> Trial::of_plan(const datapath::Settings& setti
 
 std::expected<TrialResult, std::string> Trial::run(const view::Tuple& tuple, Ingress ingress, unsigned ifindex) {
     auto& loaded = *loaded_;
-    auto last = loaded.take_affinity(tuple);
     if (!loaded.node.empty()) loaded.copy_known_flow(tuple);
     auto before = loaded.find(tuple);
     auto frame = first_packet(tuple);
     Frame out;
     TrialResult result;
     for (int i = 0; i < most_collisions; ++i) {
+        if (!loaded.node.empty()) loaded.copy_affinity(tuple);
         if (auto ran = loaded.test_run(frame, ingress, ifindex, out); !ran) return std::unexpected(ran.error());
         result.verdict = loaded.take_verdict();
         if (before || loaded.node.empty() || !loaded.loses_reply_tuple(tuple)) break;
     }
-    bool translated = result.verdict >= abi::VERDICT_DELIVER && result.verdict <= abi::VERDICT_REPLY_FORWARD;
+    bool translated = abi::verdict_is_rewritten(result.verdict);
     result.leaves = translated ? tuple_of(out) : tuple;
     if (auto flow = loaded.find(tuple)) {
         result.backend_id = flow->flow().backend_id;
         // A flow that a SYN starts afresh has seen this packet only.
         result.known_flow = before && flow->flow().packets > 1;
-        result.by_affinity = translated && !result.known_flow && last && last->backend_id == result.backend_id;
+        result.by_affinity = flow->flow().flags & abi::FLOW_AFFINITY;
     }
     return result;
 }

@@ -27,7 +27,7 @@ struct TrialResult {
     view::Tuple leaves;                            // the packet afterwards; as it came unless it was translated
     std::uint32_t backend_id = abi::BACKEND_NONE;  // of the flow that the packet belongs to
     bool known_flow = false;                       // which the node had before
-    bool by_affinity = false;                      // the backend is the client's last one
+    bool by_affinity = false;                      // the program took the client's last backend
 };
 
 class Trial {
@@ -47,7 +47,8 @@ public:
     ~Trial();
 
     // The first packet of this connection comes in on an interface of the calling thread's network namespace. What
-    // earlier runs left behind counts too, until forget().
+    // earlier runs left behind counts too, until forget(); but on a node's maps, the node knows best where its clients
+    // were sent last.
     std::expected<TrialResult, std::string> run(const view::Tuple& tuple, Ingress ingress, unsigned ifindex);
     void forget();
 

@@ -2,11 +2,11 @@
 # Sourced by pktgen: what the node counted, and the report. Generators have set sent (packets), elapsed (microseconds),
 # errors, and rates: one line "CPU PACKETS PPS" for each thread.
 
-# One line "VERDICT PACKETS" for each verdict; nothing without -c.
+# One line "VERDICT PACKETS" for each verdict, over all hooks; nothing without -c.
 read_counters() {
     [ -n "$counters" ] || return 0
     text=$($counters) || fail "$counters: failed, see above"
-    printf '%s' "$text" | sed 's/.*"verdicts":{//' | tr '}' '\n' |
+    printf '%s' "$text" | sed 's/.*"verdicts":{//; s/"verdictsByHook".*//' | tr '}' '\n' |
         sed -n 's/^[,{]*"\([a-z_]*\)":{"packets":\([0-9]*\).*/\1 \2/p'
 }
 

@@ -197,11 +197,11 @@ Measurement Scene::run(int program_fd, std::uint32_t packets) {
                 .ctx_in = is_xdp ? static_cast<void*>(&context) : &skb,
                 .ctx_size_in = static_cast<std::uint32_t>(is_xdp ? sizeof(context) : sizeof(skb)),
                 .repeat = static_cast<int>(packets));
-    auto before = datapath_.verdicts();
+    auto before = datapath_.verdicts(test::abi_hook(which_.hook));
     double start = thread_cpu_seconds();
     if (bpf_prog_test_run_opts(wrapper_fd_, &options)) fail("BPF_PROG_TEST_RUN");
     double spent = (thread_cpu_seconds() - start) * 1e9;
-    auto after = datapath_.verdicts();
+    auto after = datapath_.verdicts(test::abi_hook(which_.hook));
     std::uint64_t on_path = 0;
     for (auto verdict : which_.expected()) on_path += after[verdict].packets - before[verdict].packets;
     return {spent / packets, on_path};

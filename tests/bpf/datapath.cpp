@@ -102,6 +102,20 @@ struct Datapath::Objects {
     }
 };
 
+abi::hook abi_hook(Hook hook) {
+    switch (hook) {
+        case Hook::Xdp:
+            return abi::HOOK_XDP;
+        case Hook::UplinkIngress:
+            return abi::HOOK_UPLINK_INGRESS;
+        case Hook::WorkloadIngress:
+            return abi::HOOK_WORKLOAD_INGRESS;
+        case Hook::Egress:
+            return abi::HOOK_EGRESS;
+    }
+    return abi::HOOK_COUNT;
+}
+
 Datapath::Datapath(const Settings& settings) : settings_(settings), objects_(std::make_unique<Objects>()) {
     Skeleton<xdp_bpf> declared(xdp_bpf::open());
     if (!declared) fail("opening a BPF object");
@@ -181,17 +195,24 @@ Outcome Datapath::run_uncounted(Hook hook, const Frame& frame, int ifindex, Gso 
 }
 
 Outcome Datapath::run(Hook hook, const Frame& frame, int ifindex, Gso gso) {
-    VerdictCounts before = verdicts();
+    std::array<VerdictCounts, abi::HOOK_COUNT> before, after;
+    auto read = [&](auto& counts) {
+        for (std::uint32_t i = 0; i < counts.size(); ++i) counts[i] = verdicts(static_cast<abi::hook>(i));
+    };
+    read(before);
     Outcome outcome = run_uncounted(hook, frame, ifindex, gso);
-    VerdictCounts after = verdicts();
+    read(after);
     int counted = 0;
-    for (std::size_t i = 0; i < after.size(); ++i) {
-        auto packets = after[i].packets - before[i].packets;
-        if (!packets) continue;
-        outcome.verdict = static_cast<abi::verdict>(i);
-        ++counted;
-        EXPECT_EQ(packets, std::max(gso.segments, 1u)) << to_string(outcome.verdict);
-        EXPECT_EQ(after[i].octets - before[i].octets, frame.size()) << to_string(outcome.verdict);
+    for (std::size_t at = 0; at < after.size(); ++at) {
+        for (std::size_t i = 0; i < after[at].size(); ++i) {
+            auto packets = after[at][i].packets - before[at][i].packets;
+            if (!packets) continue;
+            outcome.verdict = static_cast<abi::verdict>(i);
+            ++counted;
+            EXPECT_EQ(at, std::size_t{abi_hook(hook)}) << to_string(outcome.verdict);
+            EXPECT_EQ(packets, std::max(gso.segments, 1u)) << to_string(outcome.verdict);
+            EXPECT_EQ(after[at][i].octets - before[at][i].octets, frame.size()) << to_string(outcome.verdict);
+        }
     }
     EXPECT_EQ(counted, 1) << "a packet has one verdict";
     return outcome;
@@ -216,17 +237,30 @@ int Datapath::sweeper() {
     return bpf_program__fd(sweep->progs.weir_sweep);
 }
 
-VerdictCounts Datapath::verdicts() const {
+VerdictCounts Datapath::verdicts(abi::hook hook) const {
     VerdictCounts counts{};
     std::vector<abi::verdict_count> cpus(static_cast<std::size_t>(libbpf_num_possible_cpus()));
     for (std::uint32_t i = 0; i < counts.size(); ++i) {
-        if (bpf_map_lookup_elem(map("verdicts"), &i, cpus.data())) fail("reading the verdicts");
+        auto key = abi::verdict_key(hook, static_cast<abi::verdict>(i));
+        if (bpf_map_lookup_elem(map("verdicts"), &key, cpus.data())) fail("reading the verdicts");
         for (const auto& cpu : cpus) {
             counts[i].packets += cpu.packets;
             counts[i].octets += cpu.octets;
         }
     }
     return counts;
+}
+
+VerdictCounts Datapath::verdicts() const {
+    VerdictCounts sums{};
+    for (std::uint32_t hook = 0; hook < abi::HOOK_COUNT; ++hook) {
+        auto here = verdicts(static_cast<abi::hook>(hook));
+        for (std::size_t i = 0; i < sums.size(); ++i) {
+            sums[i].packets += here[i].packets;
+            sums[i].octets += here[i].octets;
+        }
+    }
+    return sums;
 }
 
 Tuple Flow::rewritten(std::uint8_t protocol) const {

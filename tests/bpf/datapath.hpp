@@ -16,6 +16,8 @@
 namespace weir::test {
 
 enum class Hook { Xdp, UplinkIngress, WorkloadIngress, Egress };
+// As the programs count by it.
+abi::hook abi_hook(Hook hook);
 enum class Table { Unassured, Assured };
 
 // What the programs return, as the kernel's headers number it.
@@ -79,7 +81,7 @@ public:
     Datapath& operator=(const Datapath&) = delete;
     ~Datapath();
 
-    // Runs one packet; fails the test unless exactly one verdict counted exactly this packet.
+    // Runs one packet; fails the test unless exactly one verdict counted exactly this packet, at this hook.
     Outcome run(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
     // The same without looking at the counters.
     Outcome run_uncounted(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
@@ -88,7 +90,8 @@ public:
     // The kernel's test runs take no skb that ends within the IP header, and no frame without an Ethernet header.
     static std::size_t shortest_frame(Hook hook, const Frame& frame);
     abi::sweep_result sweep();
-    VerdictCounts verdicts() const;
+    VerdictCounts verdicts(abi::hook hook) const;
+    VerdictCounts verdicts() const;  // over all hooks
 
     // The raw maps, for what the agent writes.
     int map(const std::string& name) const { return maps_.at(name).get(); }

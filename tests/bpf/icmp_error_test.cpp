@@ -85,19 +85,6 @@ TEST_P(IcmpErrorsDeliver, AboutAReplyAreTranslatedAtIngress) {
         }
 }
 
-TEST_P(IcmpErrorsDeliver, AChecksumThatIsMinusZeroIsQuotedSo) {
-    if (world.protocol() != IPPROTO_UDP) return;
-    // Some payload makes the client's checksum come out as zero, which UDP writes as 0xffff (RFC 768).
-    Packet packet = world.packet(client_pod, frontend);
-    for (int word = 0; word < 65536; ++word) {
-        packet.payload(std::string{static_cast<char>(word >> 8), static_cast<char>(word & 0xff)});
-        if (read(packet.frame()).l4_checksum == 0xffff) break;
-    }
-    Frame there = world.leave_pod(packet).frame;
-    Outcome out = world.egress(error(kinds()[0], router, client_pod.address, there, 8).frame());
-    EXPECT_EQ(out.frame, error(kinds()[0], at.vip, client_pod.address, packet.frame(), 8).frame());
-}
-
 TEST_P(IcmpErrorsDeliver, AreLeftToTcByXdp) {
     world.leave_pod(world.packet(client_pod, frontend, syn));
     Frame there = world.egress(world.packet(remote, client_pod, syn | ack)).frame;
@@ -118,6 +105,22 @@ const std::vector<Case> protocols =
     each_protocol() + std::vector<Case>{{4, IPPROTO_SCTP, Hook::UplinkIngress}, {6, IPPROTO_SCTP, Hook::UplinkIngress}};
 
 INSTANTIATE_TEST_SUITE_P(, IcmpErrorsDeliver, testing::ValuesIn(protocols), case_name);
+
+class IcmpErrorsDeliverUdp : public IcmpErrorsDeliver {};
+
+TEST_P(IcmpErrorsDeliverUdp, AChecksumThatIsMinusZeroIsQuotedSo) {
+    // Some payload makes the client's checksum come out as zero, which UDP writes as 0xffff (RFC 768).
+    Packet packet = world.packet(client_pod, frontend);
+    for (int word = 0; word < 65536; ++word) {
+        packet.payload(std::string{static_cast<char>(word >> 8), static_cast<char>(word & 0xff)});
+        if (read(packet.frame()).l4_checksum == 0xffff) break;
+    }
+    Frame there = world.leave_pod(packet).frame;
+    Outcome out = world.egress(error(kinds()[0], router, client_pod.address, there, 8).frame());
+    EXPECT_EQ(out.frame, error(kinds()[0], at.vip, client_pod.address, packet.frame(), 8).frame());
+}
+
+INSTANTIATE_TEST_SUITE_P(, IcmpErrorsDeliverUdp, testing::ValuesIn(only(protocols, is_udp)), case_name);
 
 // A flow with SNAT: finished at the uplink in both directions.
 class IcmpErrorsForward : public IcmpErrors {};
@@ -227,6 +230,37 @@ TEST_P(IcmpErrorsForward, OfOtherTypesAreUntouched) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, IcmpErrorsForward, testing::ValuesIn(each_hook() + each_hook_of(IPPROTO_SCTP)), case_name);
+
+class IcmpErrorsForwardIPv6 : public IcmpErrorsForward {
+protected:
+    static Packet with_options(Packet packet, std::size_t headers) {
+        for (std::size_t i = 0; i < headers; ++i) packet.extension(i ? IPPROTO_DSTOPTS : IPPROTO_HOPOPTS);
+        return packet;
+    }
+};
+
+TEST_P(IcmpErrorsForwardIPv6, AboutAPacketWithExtensionHeadersReachTheClient) {
+    for (std::size_t headers = 1; headers <= 6; ++headers)
+        for (std::size_t octets : {8 * headers + 8, all}) {
+            SCOPED_TRACE(testing::Message() << headers << " headers, quotes " << octets);
+            Frame there = world.arrive(with_options(world.packet(client, frontend, ack), headers)).frame;
+            Frame sent = with_options(world.packet(client, frontend, ack), headers).ttl(63).frame();
+            Outcome out = world.arrive(error(kinds()[0], router, at.node, there, octets).frame());
+            EXPECT_EQ(out.verdict, abi::VERDICT_REPLY_FORWARD);
+            EXPECT_EQ(out.frame, routed(error(kinds()[0], at.vip, at.client, sent, octets), router_mac));
+            EXPECT_TRUE(checksums_right(out.frame));
+        }
+}
+
+TEST_P(IcmpErrorsForwardIPv6, ThatQuoteOneExtensionHeaderTooManyAreUntouched) {
+    Tuple rewritten = read(world.arrive(world.packet(client, frontend, ack)).frame).tuple;
+    Frame there = with_options(Packet::of(rewritten, ack), 7).frame();
+    Frame sent = error(kinds()[0], router, at.node, there, all).frame();
+    untouched(world.arrive(sent), sent, abi::VERDICT_PASS_PROTOCOL);
+}
+
+INSTANTIATE_TEST_SUITE_P(, IcmpErrorsForwardIPv6,
+                         testing::ValuesIn(only(each_hook() + each_hook_of(IPPROTO_SCTP), is_v6)), case_name);
 
 }  // namespace
 }  // namespace weir::test

@@ -214,9 +214,10 @@ TEST_P(Random, PacketsComeOutRightOrAsTheyWere) {
     for (std::size_t i = 0; i < counts.size(); ++i) {
         counted += counts[i].packets;
         counted_octets += counts[i].octets;
-        if (i >= abi::VERDICT_FIRST_DROP) counted_drops += counts[i].packets;
-        if (i >= abi::VERDICT_ECHO_REPLY && i < abi::VERDICT_FIRST_DROP) counted_answers += counts[i].packets;
-        if (i >= abi::VERDICT_DELIVER && i <= abi::VERDICT_REPLY_FORWARD) counted_rewrites += counts[i].packets;
+        auto verdict = static_cast<abi::verdict>(i);
+        if (abi::verdict_is_dropped(verdict)) counted_drops += counts[i].packets;
+        if (abi::verdict_is_answered(verdict)) counted_answers += counts[i].packets;
+        if (abi::verdict_is_rewritten(verdict)) counted_rewrites += counts[i].packets;
     }
     EXPECT_EQ(counted, static_cast<std::uint64_t>(packets));
     EXPECT_EQ(counted_octets, octets);

@@ -125,14 +125,6 @@ TEST_P(Stateless, NoBackendAndUnusedPort) {
     }
 }
 
-TEST_P(Stateless, StrayRst) {
-    if (!world.tcp()) return;  // has none
-    world.service().backends({remote}).affinity(100).frontend(frontend);
-    refused_from_outside(frontend, rst, abi::VERDICT_DROP_STRAY_RST);
-    refused_from_outside(frontend, rst | ack, abi::VERDICT_DROP_STRAY_RST);
-    refused_from_pods(frontend, rst, abi::VERDICT_DROP_STRAY_RST);
-}
-
 // Of new flows and of one that is established; all that is in the tables.
 TEST_P(Stateless, Malformed) {
     world.service().backends({remote}).affinity(100).frontend(frontend);
@@ -150,6 +142,17 @@ TEST_P(Stateless, Malformed) {
 }
 
 INSTANTIATE_TEST_SUITE_P(, Stateless, testing::ValuesIn(each_hook()), case_name);
+
+class StatelessTcp : public Stateless {};
+
+TEST_P(StatelessTcp, StrayRst) {
+    world.service().backends({remote}).affinity(100).frontend(frontend);
+    refused_from_outside(frontend, rst, abi::VERDICT_DROP_STRAY_RST);
+    refused_from_outside(frontend, rst | ack, abi::VERDICT_DROP_STRAY_RST);
+    refused_from_pods(frontend, rst, abi::VERDICT_DROP_STRAY_RST);
+}
+
+INSTANTIATE_TEST_SUITE_P(, StatelessTcp, testing::ValuesIn(only(each_hook(), is_tcp)), case_name);
 
 }  // namespace
 }  // namespace weir::test

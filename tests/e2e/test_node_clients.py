@@ -325,10 +325,10 @@ def test_closed_connections_leave_nothing_in_the_map(lab: Lab, node: Namespace) 
 
 
 def test_refusals_are_counted(lab: Lab, node: Namespace) -> None:
-    before = lab.agents[0].verdicts()["reject_no_port"]
+    before = lab.agents[0].verdicts_by_hook()["socket"]["reject_no_port"]
     address, port = lab.frontend(service_of(LOCAL, 4), "ClusterIP", 4)
     assert refused(node, "TCP", address, port + 1) == "ECONNREFUSED"
-    assert lab.agents[0].verdicts()["reject_no_port"] == before + 1
+    assert lab.agents[0].verdicts_by_hook()["socket"]["reject_no_port"] == before + 1
 
 
 def test_detach_removes_the_hooks(lab: Lab, node: Namespace) -> None:

@@ -74,9 +74,16 @@ def test_a_cluster_address_is_no_host_to_the_outside(lab: Lab, family: int) -> N
 def test_an_unallocated_address_of_the_service_range_is_dropped(lab: Lab, family: int) -> None:
     address = addresses.SERVICE_CIDRS[family].partition("/")[0] + ("fffe" if family == 6 else "")
     address = address if family == 6 else address.rsplit(".", 1)[0] + ".254"
-    before = lab.agents[0].verdicts()["drop_service_range"]
+
+    def dropped() -> dict[str, int]:
+        return {hook: verdicts["drop_service_range"] for hook, verdicts in lab.agents[0].verdicts_by_hook().items()}
+
+    before = dropped()
     assert lab.pod("visitor").http_get(address, 80, timeout=0.3).error == "timeout"
-    wait_until(lambda: lab.agents[0].verdicts()["drop_service_range"] > before, "the drop is counted")
+    wait_until(lambda: dropped()["tc_ingress_workload"] > before["tc_ingress_workload"], "the drop is counted")
+    after = dropped()
+    assert {hook for hook in after if after[hook] != before[hook]} == {"tc_ingress_workload"}
+    assert lab.agents[0].verdicts()["drop_service_range"] == sum(after.values())
 
 
 @pytest.mark.parametrize("family", FAMILIES)

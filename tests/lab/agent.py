@@ -176,8 +176,13 @@ class Agent:
         return [problem["message"] for problem in self.json("status")["agent"].get("problems", [])]
 
     def verdicts(self) -> dict[str, int]:
-        """Packets by verdict."""
+        """Packets by verdict, over all hooks."""
         return {name: count["packets"] for name, count in self.json("status")["verdicts"].items()}
+
+    def verdicts_by_hook(self) -> dict[str, dict[str, int]]:
+        """By hook (xdp, tc_ingress_uplink, tc_ingress_workload, tc_egress, socket): packets by verdict."""
+        return {hook: {name: count["packets"] for name, count in verdicts.items()}
+                for hook, verdicts in self.json("status")["verdictsByHook"].items()}
 
     def interfaces(self) -> dict[str, dict[str, str]]:
         """By name: role (uplink, workload), tc, xdp."""
