@@ -18,6 +18,8 @@ function(weir_room name)
         target_link_libraries(weir_${name} PUBLIC weir_${below})
     endforeach()
     target_link_libraries(weir_${name} PUBLIC ${room_LINKS})
+    weir_precompile(weir_${name} weir_maps)
+    weir_tidy(weir_${name})
     set_property(GLOBAL APPEND_STRING PROPERTY WEIR_HOUSE "${room_FOLDER}: ${room_ROOMS}\n")
 endfunction()
 
