@@ -3,11 +3,39 @@
 
 #include <netinet/in.h>
 
+#include <algorithm>
 #include <map>
+#include <utility>
 
 #include "loader/view/names.hpp"
 
 namespace weir::agent {
+
+void Adoption::adopted() {
+    state_ = State::adopting;
+}
+
+std::set<model::ObjectName> Adoption::source_read(bool is_clean) {
+    if (state_ == State::adopting || state_ == State::held) state_ = is_clean ? State::adopting : State::held;
+    if (!may_remove()) return {};
+    return std::exchange(held_back_, {});
+}
+
+bool Adoption::holds_back(const plan::ServicePlan& plan, bool is_served) {
+    bool has_backends = std::ranges::any_of(plan.ports, [](const auto& port) { return !port.sets.empty(); });
+    if (may_remove() || !is_served || has_backends) return false;
+    held_back_.insert(plan.service);
+    return true;
+}
+
+bool Adoption::planned() {
+    if (state_ == State::held) return false;
+    return std::exchange(state_, State::settled) == State::adopting;
+}
+
+bool Adoption::written() {
+    return !std::exchange(is_written_, true);
+}
 
 std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& contents) {
     std::map<std::uint32_t, std::string> names;
