@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Does the sender get an answer, and which? A RST, an ICMP error or a ping's reply is made out of the packet itself and
- * goes back where the packet came from.
+ * Answers a packet in its addressee's place: with a RST, an ICMP error or a ping's reply. The answer is made out of the
+ * packet itself and goes back where the packet came from.
  */
 #ifndef WEIR_ANSWER_H
 #define WEIR_ANSWER_H
@@ -10,17 +10,20 @@
 #include "bpf/icmp.h"
 #include "bpf/node.h"
 
-/* Of an answer's own header; as Linux' ip_default_ttl (RFC 1700). */
+/* The TTL of an answer's own header, as Linux' ip_default_ttl (RFC 1700). */
 #define ANSWER_TTL 64
 
-/* Octets of the transport header that a quotation holds: enough for TCP's checksum, which an skb must not lose. */
+/*
+ * Octets of the transport header that we quote. TCP's checksum is among them: an skb whose checksum the device is to
+ * fill in must not lose the place for it.
+ */
 #define QUOTED_L4_LENGTH 20
-/* In words of 4 octets; longer chains of headers are cut. */
+/* Words of 4 octets that we quote at most; longer chains of headers are cut. */
 #define QUOTED_WORDS_MAX 32
 
 /*
- * Answers are no larger than a few times the question, but floods would have us send as much as we receive. A CPU gives
- * this many in a tick, 15,000 a second; Linux gives 1,000 ICMP errors a second (icmp_msgs_per_sec).
+ * A flood of packets that get an answer would make us send as much as we receive. So a CPU gives this many answers in a
+ * tick, 15,000 a second. Linux itself gives 1,000 ICMP errors a second (icmp_msgs_per_sec).
  */
 #define ANSWERS_PER_TICK 256
 
@@ -58,8 +61,8 @@ static __always_inline void ethernet_turn(struct ethhdr *eth, const struct ethhd
 }
 
 /*
- * The sum over the addresses of a tuple and what else a pseudo-header has (RFC 793, RFC 8200 section 8.1). What mapped
- * IPv4 addresses have in front adds up to minus zero.
+ * Returns the sum over a pseudo-header (RFC 793, RFC 8200 section 8.1): the addresses of the tuple, protocol and
+ * length. The prefixes of two mapped IPv4 addresses add up to minus zero.
  */
 static __always_inline __u64 pseudo_header_sum(const struct flow6_key *tuple, __u8 protocol, __u32 length)
 {
@@ -70,7 +73,7 @@ static __always_inline __u64 pseudo_header_sum(const struct flow6_key *tuple, __
     return sum;
 }
 
-/* A header for an answer from one address to another; octets: behind it. */
+/* Writes the IP header of an answer. octets: what follows the header. */
 static __always_inline int write_ip_header(void *data, void *data_end, __u8 family, const struct address *from,
                                            const struct address *to, __u8 protocol, __u16 octets)
 {
@@ -108,8 +111,8 @@ static __always_inline int write_ip_header(void *data, void *data_end, __u8 fami
 }
 
 /*
- * In place of a packet that has options or extension headers in front there is none: they would have to go, and with
- * them the place that an skb's checksum is to be filled in at. An ICMP error does as well.
+ * Can the packet be turned into a RST? IP options or extension headers would have to be cut out, and an skb that waits
+ * for its checksum cannot be told that the checksum's place has moved. Such a packet gets an ICMP error instead.
  */
 static __always_inline int rst_fits(const struct packet *p, __u8 family)
 {
@@ -117,7 +120,7 @@ static __always_inline int rst_fits(const struct packet *p, __u8 family)
            p->l4_offset == ETH_HLEN + (family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
 }
 
-/* RFC 9293, 3.5.2: a RST takes its number from the ACK, or else acknowledges what came. */
+/* Turns a TCP packet into a RST. It takes its number from the ACK, or else acknowledges what came (RFC 9293, 3.5.2). */
 static __always_inline int answer_rst(context *ctx, const struct packet *p, __u8 family, const struct flow6_key *tuple)
 {
     const __u32 l4_offset = ETH_HLEN + (family == FAMILY_IPV4 ? sizeof(struct iphdr) : sizeof(struct ipv6hdr));
@@ -164,7 +167,7 @@ static __always_inline int answer_rst(context *ctx, const struct packet *p, __u8
 struct icmp_error {
     __u8 type;
     __u8 code;
-    __u8 from_node; /* a router's message: it comes from the node, not from the addressee */
+    __u8 from_node; /* such a message comes from a router: from the node, not from the addressee */
     __be32 rest_be;
 };
 
@@ -188,7 +191,7 @@ static __always_inline struct icmp_error error_of(enum verdict verdict, __u8 fam
     return error;
 }
 
-/* Quotes the packet behind new headers (RFC 792, RFC 4443 section 3). */
+/* Turns a packet into an ICMP error that quotes it (RFC 792, RFC 4443 section 3). */
 static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u8 family, struct flow6_key *tuple,
                                        enum verdict verdict, __u32 mtu)
 {
@@ -230,13 +233,13 @@ static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u
 
     __u64 sum = *(__u32 *)icmp + (__u64)error.rest_be;
     /*
-     * The device will fill in the quoted packet's checksum, from its transport header on: that part will then add up to
-     * the complement of what the checksum field holds now.
+     * If the checksum is pending, the device will still fill it in, inside our quotation. The octets from the transport
+     * header on will then add up to the complement of what the checksum field holds now.
      */
     __u32 summed = pending ? (l4_offset_of(p) - ETH_HLEN) / 4 : words;
     for (__u32 i = 0; i < QUOTED_WORDS_MAX && i < summed; i++) {
         __u32 *word = data + quote_offset + i * 4;
-        /* Or else clang computes with data_end ahead of the loop, which no verifier allows. */
+        /* Without the barrier clang computes with data_end ahead of the loop, which no verifier allows. */
         barrier_var(word);
         if ((void *)(word + 1) > data_end)
             return -1;
@@ -250,7 +253,7 @@ static __always_inline int answer_icmp(context *ctx, const struct packet *p, __u
     return 0;
 }
 
-/* The reply to a ping lies in the question (RFC 792, RFC 4443 section 4.2). */
+/* Turns a ping into its reply (RFC 792, RFC 4443 section 4.2). */
 static __always_inline int answer_echo(context *ctx, const struct packet *p, __u8 family)
 {
     void *data = context_data(ctx), *data_end = context_data_end(ctx);
@@ -283,7 +286,7 @@ static __always_inline int answer_echo(context *ctx, const struct packet *p, __u
     return 0;
 }
 
-/* RFC 1122, 3.2.2: nobody answers to a source that is no single host, nor what came to all the link. */
+/* Is the source a single host, and was the frame sent to this node alone? Else no answer is due (RFC 1122, 3.2.2). */
 static __always_inline int may_be_answered(context *ctx, const struct flow6_key *tuple, __u8 family)
 {
     const __u8 *source = tuple->source.bytes;

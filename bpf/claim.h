@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Who gets a reply tuple? A new flow claims it by publishing its pair where no other flow has the tuple. The reply's
- * tuple is all that a backend's packet shows, so no two flows may have the same one.
+ * Decides whether a new flow gets a reply tuple. The flow claims the tuple by publishing its pair, which succeeds where
+ * no other flow has it. A backend's packet shows nothing but that tuple, so no two flows may have the same one.
  */
 #ifndef WEIR_CLAIM_H
 #define WEIR_CLAIM_H
 
 #include "bpf/new_flow.h"
 
-/* A closed connection keeps its port for so long, whoever wants it: its last segments and their acknowledgement. */
+/* A closed connection keeps its port for so long: its last segments and their acknowledgement may be on the way. */
 #define LINGER_TICKS ((__u32)(1000000000ULL >> TICK_SHIFT))
 
 enum claim {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is fixed at load: the agent writes it into .rodata, so that the verifier sees constants. */
+/* The settings that are fixed at load. The agent writes them into .rodata, so that the verifier sees constants. */
 #ifndef WEIR_CONFIG_H
 #define WEIR_CONFIG_H
 
@@ -14,9 +14,9 @@ const volatile struct datapath_config config = {
 };
 
 /*
- * Two instructions where the kernel puts jiffies into the program itself (x86-64 and arm64), and exact enough for
- * timeouts. The clock that they stand for is a call, a tenth of the cost of a known flow (Linux >= 5.11; programs of
- * type syscall have the fine one only).
+ * Returns the time from jiffies: exact enough for timeouts, and two instructions where the kernel inlines the helper
+ * (x86-64 and arm64). The coarse clock is a call, a tenth of the cost of a known flow; programs of type syscall may
+ * only call the fine one.
  */
 static __always_inline __u32 ticks_of_jiffies(void)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The packet's way, shared by XDP and tc. The including program has included its context header. */
+/* The way of a packet through the datapath, the same for XDP and tc. The including program has included its context
+ * header. */
 #ifndef WEIR_CORE_H
 #define WEIR_CORE_H
 
@@ -66,7 +67,7 @@ static __always_inline int new_flow_of_family(context *ctx, const struct packet 
     verdict = new_flow_way(ctx, family, scope, flow);
     if (verdict != UNDECIDED)
         return verdict;
-    /* Before anything is written: what XDP cannot finish is left to tc untouched. */
+    /* XDP has not changed the packet yet. It leaves to tc what it cannot finish. */
     if (!CONTEXT_HAS_SKB && (flow->hop.state != NEXT_HOP_READY || !(flow->hop.device_flags & DEVICE_XDP_XMIT)))
         return VERDICT_PASS_TO_TC;
     verdict = flow_open(family, flow);
@@ -104,7 +105,7 @@ static __always_inline int process(context *ctx, const struct packet *p, struct 
                                    enum hook hook)
 {
     if ((p->tcp_flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
-        bucket_fetch(hash_of_packet(p, family)); /* it will be wanted: this is no assured flow's packet */
+        bucket_fetch(hash_of_packet(p, family)); /* a SYN belongs to no assured flow: the index will be asked next */
     struct flow *f = assured_of_packet(p, family);
     int verdict;
 
@@ -165,7 +166,10 @@ static __always_inline int is_of_no_flow(int verdict)
            verdict == VERDICT_PASS_NO_FRONTEND;
 }
 
-/* A frontend's address is a host, and no other: nothing for it is left to routes that may lead back here. */
+/*
+ * Decides about a packet that is of no flow and cannot begin one. A VIP is a host of its own: no packet for it is left
+ * to routes, which may lead back here. otherwise: the verdict on a packet for any other address.
+ */
 static __always_inline int vip_answers(context *ctx, const struct packet *p, __u8 family, enum hook hook, int otherwise)
 {
     void *data_end = context_data_end(ctx);
@@ -186,7 +190,7 @@ static __always_inline int vip_answers(context *ctx, const struct packet *p, __u
         return VERDICT_DROP_VIP_PROTOCOL;
     if (*type == (family == FAMILY_IPV4 ? ICMP_ECHO_REQUEST : ICMP6_ECHO_REQUEST))
         return VERDICT_ECHO_REPLY;
-    /* Neighbour discovery (RFC 4861) is about the link: somebody on this node may answer for the address. */
+    /* Neighbour discovery (RFC 4861) is about the link: another program on this node may answer for the address. */
     if (family == FAMILY_IPV6 && *type >= ICMP6_NEIGHBOUR_FIRST && *type <= ICMP6_NEIGHBOUR_LAST)
         return otherwise;
     return VERDICT_DROP_VIP_PROTOCOL;
@@ -209,7 +213,8 @@ static __always_inline int process_special_of_family(context *ctx, struct packet
     return hook == HOOK_EGRESS ? verdict : vip_answers(ctx, p, family, hook, verdict);
 }
 
-/* What is not simply a packet with a 5-tuple. UNDECIDED: it has one now (a fragment). Global: see new_flow. */
+/* Processes a packet that came without a 5-tuple. Returns UNDECIDED if it has one now (a fragment). Global: see
+ * new_flow. */
 __noinline int process_special(context *ctx, struct packet *p, struct decision *d, __u32 family, __u32 hook)
 {
     if (!p || !d)
@@ -219,7 +224,7 @@ __noinline int process_special(context *ctx, struct packet *p, struct decision *
     return process_special_of_family(ctx, p, d, FAMILY_IPV6, hook);
 }
 
-/* The way of one packet of a family; the entry function turns the verdict into its hook's action. */
+/* Takes a packet of one family through all steps. The entry function turns the verdict into its hook's action. */
 static __always_inline int process_family(context *ctx, struct packet *p, struct decision *d, __u8 family,
                                           enum hook hook)
 {
@@ -236,7 +241,7 @@ static __always_inline int process_family(context *ctx, struct packet *p, struct
     return verdict;
 }
 
-/* Parses behind the Ethernet header and goes through the core: one copy of the fast path per family. */
+/* Parses a frame and takes it through all steps. There is one copy of the fast path for each family. */
 static __always_inline int process_frame(context *ctx, struct packet *p, struct decision *d, enum hook hook)
 {
     void *data = context_data(ctx);

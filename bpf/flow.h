@@ -5,17 +5,20 @@
 
 #include "bpf/unassured.h"
 
-/* What has become of a flow that a packet belongs to. */
+/* The fate of a flow that a packet belongs to. */
 enum flow_fate {
     FLOW_STAYS,
     FLOW_FORGOTTEN, /* treat the packet as one of a new flow */
 };
 
-/* What a client's acknowledgement may be ahead of the reply that it has seen, in octets. */
+/* A client's acknowledgement may be so far ahead of the reply that marked the pair, in octets. */
 #define ACK_AHEAD_OF_SYN  (1U << 16) /* data in a fast-open SYN-ACK's wake (RFC 7413) */
 #define ACK_AHEAD_OF_DATA (1U << 24)
 
-/* A reply: whoever acknowledges it has seen it. A RST ends what there was, and shows nobody but the backend. */
+/*
+ * Notes a reply, so that an acknowledgement of it proves that the client sees replies. A RST is not noted: it ends the
+ * connection, and the client acknowledges no RST.
+ */
 static __always_inline void pair_mark(const struct packet *p, struct flow_pair *pair, const struct tcphdr *tcp)
 {
     if (pair->forward.flow.flags & FLOW_SEEN_REPLY && !(p->tcp_flags & TCP_SYN))
@@ -31,9 +34,9 @@ static __always_inline void pair_mark(const struct packet *p, struct flow_pair *
 }
 
 /*
- * Has the client shown that it sees the replies? For TCP with an ACK of what the backend sent, which a spoofed source
- * would have to guess; UDP proves nothing, and lasting is all that can be asked of it. The assured tables are for these
- * alone: or else a flood from spoofed sources could fill them.
+ * Has the client shown that it sees the replies? A TCP client has with an ACK of the backend's data, which a spoofed
+ * source would have to guess. UDP has no such proof, so a stream has to last. Only proven flows get into the assured
+ * tables: a flood from spoofed sources could fill them otherwise.
  */
 static __always_inline int pair_is_proven(const struct packet *p, const struct flow_pair *pair,
                                           const struct tcphdr *tcp)
@@ -46,13 +49,13 @@ static __always_inline int pair_is_proven(const struct packet *p, const struct f
         return is_longer_ago(pair->made, STREAM_TICKS);
     if (!tcp || (p->tcp_flags & (TCP_SYN | TCP_RST | TCP_ACK)) != TCP_ACK)
         return 0;
-    /* Recovered: its reply direction has been assured all along. */
+    /* The flow was recovered (bpf/claim.h): its reply direction has been assured all along. */
     if (!pair->reply_sequence && !pair->reply_syn)
         return 1;
     return bpf_ntohl(tcp->ack_seq) - pair->reply_sequence < (pair->reply_syn ? ACK_AHEAD_OF_SYN : ACK_AHEAD_OF_DATA);
 }
 
-/* The packet's flow, where it is not assured or was not until now. */
+/* Returns the packet's flow if that is unassured, or has become assured by this packet. */
 static __noinline struct flow *unassured_of_packet(context *ctx, const struct packet *p, __u8 family)
 {
     struct flow6_key tuple;
@@ -73,8 +76,8 @@ static __noinline struct flow *unassured_of_packet(context *ctx, const struct pa
 }
 
 /*
- * Whether the backend that a flow was given still takes new connections. The flow outlives its backend, and the id may
- * have been given to another one since: the address tells.
+ * Does the flow's backend still take new connections? A flow outlives its backend, and the agent may have given the id
+ * to another one since: the address tells.
  */
 static __always_inline int flow_backend_active(__u32 id, const struct flow6_key *peer)
 {
@@ -85,8 +88,8 @@ static __always_inline int flow_backend_active(__u32 id, const struct flow6_key 
 }
 
 /*
- * TCP state, from the flags of a packet with SYN, FIN or RST. FLOW_FORGOTTEN: a SYN on a flow that is closing, whose
- * backend is gone, or whose reply direction was evicted.
+ * Follows TCP's state by a packet with SYN, FIN or RST. Returns FLOW_FORGOTTEN for a SYN on a flow that is closing,
+ * whose backend is gone, or whose reply direction was evicted.
  */
 static __noinline int flow_control(const struct packet *p, __u8 family, struct flow *f)
 {

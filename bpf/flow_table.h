@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The leaves of the tables of assured flows. There is one per family for TCP, whose flows are proven, and one for UDP
- * and SCTP, where spoofed packets may make a stream: no flood of those evicts a connection of TCP. Which one it is, is
- * chosen here and nowhere above. Slow paths carry a flow as (struct flow6_key, struct flow6) with mapped IPv4
- * addresses, whatever its family.
+ * Reads and writes the tables of assured flows. Each family has one for TCP, whose flows are proven, and one for UDP
+ * and SCTP, where spoofed packets may make a stream: so no flood of those evicts a TCP connection. This file alone
+ * chooses among the tables. Slow paths carry a flow of either family as struct flow6_key and struct flow6, with mapped
+ * IPv4 addresses.
  *
- * The family is an argument, not a field of struct packet: the verifier remembers a constant in a register, but (up to
- * Linux 6.7) not one byte of a struct on the stack, and it has to know which table an entry came from.
+ * The family is an argument, not a field of struct packet. The verifier has to know which table an entry came from, and
+ * it remembers a constant in a register, but up to Linux 6.7 not one octet of a struct on the stack.
  */
 #ifndef WEIR_FLOW_TABLE_H
 #define WEIR_FLOW_TABLE_H
@@ -18,8 +18,8 @@
 #define EEXIST 17
 
 /*
- * A call for each table, kept apart by what follows one of them: were clang to make one call of two with either map in
- * a register, the kernel could not inline the lookup.
+ * Makes a call of its own for each table, and the barrier behind one keeps them apart: clang would merge two into one
+ * call with either map in a register, which the kernel cannot inline.
  */
 static __always_inline struct flow *assured_lookup(__u8 family, __u8 protocol, const void *key)
 {
@@ -60,8 +60,9 @@ static __always_inline struct flow *assured_find(__u8 family, const struct flow6
 }
 
 /*
- * f has the layout of its family. int: up to Linux 6.3 the upper half of what an update gives back is not the sign's
- * (map operations returned int, and calls to them are direct), so a comparison of 64 bits misses every error.
+ * Inserts f, which has the layout of its family. Returns 0 or a negative error. The result is an int because up to
+ * Linux 6.3 map operations returned int and the verifier calls them directly: the upper half of the register is not the
+ * sign's, and a comparison of 64 bits would miss every error.
  */
 static __always_inline int assured_insert(__u8 family, const struct flow6_key *tuple, const struct flow6 *f, __u64 mode)
 {
@@ -74,7 +75,7 @@ static __always_inline int assured_insert(__u8 family, const struct flow6_key *t
     return is_tcp ? bpf_map_update_elem(&flows6, tuple, f, mode) : bpf_map_update_elem(&flows6_udp, tuple, f, mode);
 }
 
-/* Answers whether there was one. */
+/* Returns whether there was an entry to delete. */
 static __always_inline int assured_delete(__u8 family, const struct flow6_key *tuple)
 {
     int is_tcp = tuple->protocol == IPPROTO_TCP;
@@ -86,7 +87,7 @@ static __always_inline int assured_delete(__u8 family, const struct flow6_key *t
     return !(is_tcp ? bpf_map_delete_elem(&flows6, tuple) : bpf_map_delete_elem(&flows6_udp, tuple));
 }
 
-/* The tuple under which the other direction of a flow is found: the rewritten one, turned around. */
+/* Writes the tuple under which the other direction of a flow is found: the rewritten one, turned around. */
 static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const struct flow *f, struct flow6_key *tuple)
 {
     __builtin_memset(tuple, 0, sizeof(*tuple));
@@ -104,7 +105,7 @@ static __always_inline void flow_peer_tuple(__u8 family, __u8 protocol, const st
     tuple->protocol = protocol;
 }
 
-/* Is the tuple the other direction of this flow? The protocol is the caller's to compare. */
+/* Is this the tuple of the flow's other direction? The caller compares the protocol. */
 static __always_inline int is_peer_tuple(__u8 family, const struct flow *f, const struct flow6_key *tuple)
 {
     if (f->destination_port_be != tuple->source_port_be || f->source_port_be != tuple->destination_port_be)

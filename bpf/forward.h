@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which way out? The kernel's FIB decides on a flow's first packet and after route changes; the flow caches it. */
+/* Finds the next hop of a flow. The kernel's FIB decides on the first packet and after route changes; the flow caches
+ * it. */
 #ifndef WEIR_FORWARD_H
 #define WEIR_FORWARD_H
 
@@ -10,7 +11,7 @@
 
 /* The including program has defined `context` and its functions: bpf/xdp_context.h or bpf/tc_context.h. */
 
-/* Linux >= 6.7; Debian 12's headers do not know them yet. */
+/* Known since Linux 6.7, but not to the headers of Debian 12 (6.1). */
 #define WEIR_FIB_LOOKUP_SOURCE (1U << 4)
 #define WEIR_FIB_NO_SOURCE     9
 
@@ -42,7 +43,7 @@ static __always_inline long fib_lookup(context *ctx, __u8 family, const struct f
     fib->sport = tuple->source_port_be;
     fib->dport = tuple->destination_port_be;
     fib->ifindex = context_ifindex(ctx);
-    /* Not our length but the least one: the kernel then tells the MTU, and the flow caches it. */
+    /* With the least length, in place of the packet's, the kernel always finds the route and tells its MTU. */
     fib->tot_len = 1;
     if (family == FAMILY_IPV4) {
         fib->family = AF_INET;
@@ -57,9 +58,9 @@ static __always_inline long fib_lookup(context *ctx, __u8 family, const struct f
 }
 
 /*
- * tuple: the packet as it will be after the rewrite.
+ * Asks the kernel for the next hop of a packet. tuple: the packet's after the rewrite.
  *
- * Global, as the other slow steps are: the verifier looks at it once, and not once more for each way that leads there.
+ * Global, as the other slow steps are: the verifier looks at such a function once, not once for each call of it.
  */
 __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key *tuple, struct next_hop *hop)
 {
@@ -92,11 +93,11 @@ __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key 
         return 0;
     }
     hop->ifindex = fib.ifindex;
-    /* Linux >= 5.12 answers there; the field that it shares still holds our 1 where no MTU was told. */
+    /* The MTU comes back in place of tot_len; without one our 1 is still there. */
     if (fib.mtu_result > 1)
         hop->mtu = fib.mtu_result;
 
-    __u32 ifindex = fib.ifindex; /* on the stack: Linux < 6.2 takes no key from a global function's argument */
+    __u32 ifindex = fib.ifindex;
     struct device *device = bpf_map_lookup_elem(&devices, &ifindex);
     if (device)
         hop->device_flags = device->flags;
@@ -114,7 +115,7 @@ __noinline int next_hop_find(context *ctx, __u32 family, const struct flow6_key 
 
 static __always_inline void next_hop_cache(struct flow *f, const struct next_hop *hop, __u32 generation)
 {
-    /* Another CPU may forward by this entry meanwhile: the generation makes it valid last. */
+    /* Another CPU may forward by this entry meanwhile, so the generation that makes it valid is written last. */
     f->ifindex = hop->ifindex;
     __builtin_memcpy(f->destination_mac, hop->destination_mac, sizeof(f->destination_mac));
     __builtin_memcpy(f->source_mac, hop->source_mac, sizeof(f->source_mac));
@@ -126,7 +127,7 @@ static __always_inline void next_hop_cache(struct flow *f, const struct next_hop
     f->route_generation = generation;
 }
 
-/* Off the stack, of which the whole call chain has 512 bytes. */
+/* Lies in a map, because the whole call chain has 512 bytes of stack. */
 struct next_hop_query {
     struct flow6_key tuple;
     struct next_hop hop;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which ports belong to a fragment? Only the first of a datagram has them; it leaves them for the others. One that
- * overtakes its first is passed untouched, and its datagram is lost: the price of not holding packets back.
+ * Finds the ports of a fragment. Only the first fragment of a datagram has them, and leaves them here for the others.
+ * One that overtakes the first is passed untouched, and its datagram is lost: we hold no packet back.
  */
 #ifndef WEIR_FRAGMENT_H
 #define WEIR_FRAGMENT_H
@@ -21,7 +21,8 @@ static __always_inline void fragment_key_of(const struct packet *p, __u8 family,
         key->protocol = p->protocol;
 }
 
-/* A first fragment that was translated, and no other: what is refused or not ours leaves nothing behind. */
+/* Remembers the ports of a first fragment. The caller does so for translated ones only, so that no refused packet takes
+ * an entry. */
 static __noinline int fragment_remember(const struct packet *p, __u8 family)
 {
     struct fragment_key key;
@@ -37,7 +38,7 @@ static __noinline int fragment_remember(const struct packet *p, __u8 family)
     return bpf_map_update_elem(&fragments, &key, &ports, BPF_ANY);
 }
 
-/* Answers UNDECIDED when the packet has its 5-tuple. */
+/* Completes the 5-tuple of a later fragment. Returns UNDECIDED when the packet has one. */
 static __noinline int fragment_ports(struct packet *p, __u8 family)
 {
     struct fragment_key key;

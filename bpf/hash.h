@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The hash of a tuple: chooses backends and source ports, and finds unassured flows. */
+/* Hashes a tuple. The hash chooses backends and source ports, and finds unassured flows. */
 #ifndef WEIR_HASH_H
 #define WEIR_HASH_H
 
@@ -30,7 +30,7 @@ static __always_inline __u64 hash_of_ports(__u64 of_addresses, const struct flow
     return hash_mix(hash, hash >> 29);
 }
 
-/* Over the 5-tuple with the cluster-wide seed: every node gives the same flow the same number. */
+/* Hashes the 5-tuple with the seed of the cluster: every node gives the same flow the same number. */
 static __always_inline __u64 tuple_hash(const struct flow6_key *tuple)
 {
     return hash_of_ports(hash_of_addresses(tuple), tuple);

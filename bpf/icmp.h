@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which flow is an ICMP error about, and how is it rewritten? (RFC 5508, REQ-4 and 5) The packet that an error quotes
- * went the other way in its rewritten form. Turned around, its tuple is the key of the flow that the error belongs to,
- * and the flow's rewrite, turned around too, is what the quotation needs. So path MTU discovery works through NAT.
+ * Finds the flow of an ICMP error and rewrites the error (RFC 5508, REQ-4 and 5). The packet that it quotes went the
+ * other way, in its rewritten form. Turned around, its tuple is the key of the flow that the error belongs to, and the
+ * flow's rewrite, turned around too, is what the quotation needs. So path MTU discovery works through NAT.
  */
 #ifndef WEIR_ICMP_H
 #define WEIR_ICMP_H

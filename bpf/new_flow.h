@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What does a new flow consist of, and what does its pair hold? */
+/* Holds a flow while it is being made, and writes both directions of its pair. */
 #ifndef WEIR_NEW_FLOW_H
 #define WEIR_NEW_FLOW_H
 
@@ -20,7 +20,7 @@ struct yielders {
     __be16 closed_port_be;
 };
 
-/* A flow that is being made; tuples on the wire before and after the forward rewrite. */
+/* A flow that is being made. `from` and `to` are its tuples before and after the forward rewrite. */
 struct new_flow {
     struct flow6_key from; /* client -> frontend */
     struct flow6_key to;   /* new source -> backend */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What has the agent said about this node? (map `runtime`) */
+/* Reads what the agent says about this node (map `runtime`). */
 #ifndef WEIR_NODE_H
 #define WEIR_NODE_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* What is known of a packet once it has been parsed (bpf/parse.h). */
+/* A packet: the facts that the parser has read (bpf/parse.h), and what the core decides about it. */
 #ifndef WEIR_PACKET_H
 #define WEIR_PACKET_H
 
@@ -23,7 +23,7 @@ enum tcp_flag_bits {
     TCP_ACK = 0x10,
 };
 
-/* The first is the only one that the fast path knows. */
+/* The fast path knows the first one only. */
 enum packet_kind {
     PACKET_WHOLE, /* TCP, UDP or SCTP with its ports */
     PACKET_FIRST_FRAGMENT,
@@ -33,8 +33,8 @@ enum packet_kind {
 };
 
 /*
- * What the parser has read (bpf/parse.h): from a frame, or from the quotation in an ICMP error. Only a later fragment's
- * ports and transport protocol come from elsewhere (bpf/fragment.h); nothing else writes to it.
+ * The facts of a packet, read by the parser from a frame or from the quotation in an ICMP error. Only a later
+ * fragment's ports and transport protocol come from elsewhere (bpf/fragment.h). No other step writes to it.
  */
 struct packet {
     union {
@@ -52,7 +52,7 @@ struct packet {
     __u8 kind;      /* enum packet_kind */
 };
 
-/* What the core has decided beside the verdict: how the entry function, or the answer, is to carry the verdict out. */
+/* The core's decisions beside the verdict. The entry function, or the answer, carries the verdict out by them. */
 struct decision {
     __u32 out_ifindex;  /* for a verdict that redirects */
     __u32 to_neighbour; /* the kernel has to resolve the next hop while it redirects (tc only) */
@@ -111,8 +111,8 @@ static __always_inline void reply_tuple_of(const struct packet *p, __u8 family, 
 }
 
 /*
- * An IPv6 packet with IPv4 addresses in it: in the one form that tables have for both families it would reach IPv4
- * frontends, past what guards them. The host stack drops it (draft-itojun-v6ops-v4mapped-harmful).
+ * Has an IPv6 packet a mapped IPv4 address? The tables have one form for both families, so it would reach IPv4
+ * frontends past the rules that guard them. The host stack drops it (draft-itojun-v6ops-v4mapped-harmful).
  */
 static __always_inline int has_mapped_address(__u8 family, const struct flow6_key *tuple)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which source port does a new flow get? A port is free where its reply tuple can be claimed (bpf/claim.h); a taken one
+ * Chooses the source port of a new flow. A port is free where its reply tuple can be claimed (bpf/claim.h); a taken one
  * leads on to the next candidate. Flows that keep the client's address start with the client's own port. They need
  * another one only where one client reaches one backend through two frontends from the same port.
  */

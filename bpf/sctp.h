@@ -35,8 +35,8 @@ static const __u32 crc32c_powers[16] = {
 };
 
 /*
- * What to xor into the checksum. ports: old xor new, the four octets as they lie in memory; length: of the SCTP packet.
- * Global, so that the verifier looks at it once.
+ * Returns what has to be xored into the checksum. ports: old xor new, the four octets as they lie in memory. length:
+ * that of the SCTP packet. Global, so that the verifier looks at it once.
  */
 __noinline __u32 sctp_checksum_change(__u32 ports, __u32 length)
 {

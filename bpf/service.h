@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which backend? Frontend lookup, scope, source ranges, affinity, slot choice: once per flow, one form for both
- * families. */
+/* Chooses the backend of a new flow: frontend, scope, source ranges, affinity, slot. One form serves both families. */
 #ifndef WEIR_SERVICE_H
 #define WEIR_SERVICE_H
 
@@ -35,7 +34,7 @@ static __always_inline int in_service_range(const struct address *address)
     return 0;
 }
 
-/* Is the address one of ours, and which frontend is it? Answers UNDECIDED with *frontend set. */
+/* Finds the frontend that a packet is for. Returns UNDECIDED with *frontend set. */
 static __always_inline int frontend_find(const struct flow6_key *tuple, enum scope scope, struct frontend **frontend)
 {
     struct vip *vip = bpf_map_lookup_elem(&vips, &tuple->destination);
@@ -67,7 +66,7 @@ static __always_inline int source_admitted(const struct frontend *fe, const stru
     return bpf_map_lookup_elem(&source_ranges, &key) != NULL;
 }
 
-/* The backend that the client had lately, if the range of this scope still holds it. */
+/* Returns the backend that the client had last, if that is still in the range of this scope. */
 static __always_inline struct backend *backend_of_client(const struct frontend *fe, __u8 members,
                                                          const struct address *client, __u32 *id)
 {
@@ -83,7 +82,7 @@ static __always_inline struct backend *backend_of_client(const struct frontend *
     return backend;
 }
 
-/* After the new flow has been made: its client stays with the backend. */
+/* Remembers that the client stays with the backend. Called once the new flow has been made. */
 static __always_inline void backend_remember(const struct choice *choice, const struct address *client)
 {
     if (!choice->affinity_service)
@@ -107,8 +106,8 @@ static __always_inline struct backend *backend_of_slot(const struct slot_range *
 }
 
 /*
- * Which frontend is meant, does it want this packet, and which backend gets it? Answers UNDECIDED with choice filled
- * in. Global: the verifier looks at it once, and its stack does not add to that of the steps behind it.
+ * Chooses the backend for a packet, if its frontend wants the packet. Returns UNDECIDED with choice filled in. Global:
+ * the verifier looks at it once, and its stack is free again before the next steps.
  */
 __noinline int backend_choose(const struct flow6_key *wanted, __u32 scope, __u64 hash, struct choice *choice)
 {
@@ -119,7 +118,7 @@ __noinline int backend_choose(const struct flow6_key *wanted, __u32 scope, __u64
     if (!wanted || !choice)
         return VERDICT_DROP_TABLE;
     __builtin_memset(choice, 0, sizeof(*choice));
-    /* Linux < 6.2 takes no map keys out of a global function's arguments. */
+    /* Linux 6.1 takes no map keys from memory that a global function was given. */
     struct flow6_key tuple = *wanted;
     int verdict = frontend_find(&tuple, scope, &fe);
     if (verdict != UNDECIDED || !fe)

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Socket hooks (cgroup v2): processes in the node's own network namespace reach Services. The destination is rewritten
- * once, at connect(), or at sendmsg() for UDP sockets that are not connected; no packet is ever touched. The kernel
- * chooses route and source address after the hook, so a socket that is bound to no address gets the one that leads to
- * the backend. One that is bound to a loopback address gets EINVAL, from the kernel (IPv4) or from here: a packet of it
- * would leave the host and never be answered.
+ * Socket hooks (cgroup v2), through which processes in the node's own network namespace reach Services. They rewrite
+ * the destination once, at connect(), or at sendmsg() for UDP sockets that are not connected, and touch no packet. The
+ * kernel chooses route and source address after the hook, so a socket that is bound to no address gets the one that
+ * leads to the backend. One that is bound to a loopback address gets EINVAL, from the kernel (IPv4) or from here: its
+ * packets would leave the host and never be answered.
  *
- * A refusal is an error at once, because nothing else would come: no packet leaves, so there is nobody to answer, and a
- * retransmission would not pass a hook again.
+ * A refused call fails at once. No packet leaves that could be answered, and a retransmission would not pass a hook
+ * again.
  */
 #include <linux/bpf.h>
 #include <linux/errno.h>
@@ -35,7 +35,7 @@ static __always_inline int error_of(enum verdict verdict)
     }
 }
 
-/* bpf_set_retval: Linux >= 5.18; REFUSE alone means EPERM. */
+/* Makes the system call fail with an error; REFUSE alone means EPERM. */
 static __always_inline int fail(int error)
 {
     bpf_set_retval(error);
@@ -48,7 +48,7 @@ static __always_inline int refuse(enum verdict verdict)
     return fail(error_of(verdict));
 }
 
-/* Ours are TCP and UDP of the node; ping sockets come here too. 0: every network namespace, see datapath_config. */
+/* Is this a TCP or UDP socket of the node? Ping sockets come here too. Cookie 0: see datapath_config. */
 static __always_inline int is_ours(struct bpf_sock_addr *ctx)
 {
     if (ctx->protocol != IPPROTO_TCP && ctx->protocol != IPPROTO_UDP)
@@ -73,8 +73,8 @@ static __always_inline int is_node_port(const struct flow6_key *tuple)
 }
 
 /*
- * A TCP connection is a new one whatever its socket did before. The datagrams of a UDP socket go the same way, also
- * after their entry in socket_peers was evicted.
+ * Returns the number that chooses the backend. For TCP it is random: each connection is a new one, whatever its socket
+ * did before. The datagrams of a UDP socket go to the same backend even after their entry in socket_peers was evicted.
  */
 static __always_inline __u64 socket_hash(const struct flow6_key *tuple, __u64 cookie)
 {
@@ -83,7 +83,7 @@ static __always_inline __u64 socket_hash(const struct flow6_key *tuple, __u64 co
     return hash_mix(tuple_hash(tuple), cookie);
 }
 
-/* The destination as the socket names it, in the form of a key of socket_peers. */
+/* Writes the destination, as the socket names it, as a key of socket_peers. */
 static __always_inline void named_peer(struct bpf_sock_addr *ctx, __u8 family, __u8 side, struct socket_peer_key *key)
 {
     __builtin_memset(key, 0, sizeof(*key));
@@ -94,7 +94,7 @@ static __always_inline void named_peer(struct bpf_sock_addr *ctx, __u8 family, _
     key->side = side;
 }
 
-/* Answers UNDECIDED with the backend filled in. */
+/* Chooses the backend for a destination. Returns UNDECIDED with the backend filled in. */
 static __always_inline int choose(const struct socket_peer_key *named, struct socket_peer *backend)
 {
     struct flow6_key tuple = {
@@ -149,7 +149,7 @@ static __always_inline int translate(struct bpf_sock_addr *ctx, __u8 family, enu
     return PROCEED;
 }
 
-/* A socket that was sent to a backend is told the frontend that it asked for. */
+/* Tells a socket that was sent to a backend the frontend that it asked for. */
 static __always_inline int restore(struct bpf_sock_addr *ctx, __u8 family)
 {
     struct socket_peer_key key;
@@ -212,9 +212,9 @@ int weir_getpeername6(struct bpf_sock_addr *ctx)
 }
 
 /*
- * A connected socket takes its entry with it. The map evicts the oldest where it is full, and connections that have
- * ended must not push out what long-lived UDP sockets depend on. (Those that are not connected leave theirs to the
- * eviction.)
+ * Deletes the entry of a connected socket that is closed. A full map evicts its oldest entries, and those of
+ * connections that have ended must not push out what long-lived UDP sockets depend on. (Entries of sockets that are not
+ * connected stay until they are evicted.)
  */
 SEC("cgroup/sock_release")
 int weir_sock_release(struct bpf_sock *sk)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The address that a system call of a socket is about: read, recognized, rewritten. */
+/* Reads, recognizes and rewrites the address that a system call of a socket is about. */
 #ifndef WEIR_SOCKET_ADDRESS_H
 #define WEIR_SOCKET_ADDRESS_H
 
@@ -9,8 +9,9 @@
 #define AF_INET 2
 
 /*
- * family: the hook's. An IPv6 socket that speaks IPv4 comes to the IPv6 hooks with ::ffff:a.b.c.d, which is the form
- * that IPv4 addresses have here anyway; only its datagrams come to the IPv4 hook of sendmsg.
+ * Reads the destination. family: the hook's. An IPv6 socket that speaks IPv4 comes to the IPv6 hooks with
+ * ::ffff:a.b.c.d, which is the form that IPv4 addresses have here anyway; only its datagrams come to the IPv4 hook of
+ * sendmsg.
  */
 static __always_inline void socket_address(const struct bpf_sock_addr *ctx, __u8 family, struct address *address)
 {
@@ -39,8 +40,8 @@ static __always_inline void set_socket_address(struct bpf_sock_addr *ctx, __u8 f
 }
 
 /*
- * Of a connected socket. Both forms are read (volatile) before one is taken: clang would merge the branches into a read
- * at a computed offset, and the verifier takes constant offsets into a context only.
+ * Reads the peer of a connected socket. Both forms are read (volatile) before one is taken: clang would merge the
+ * branches into a read at a computed offset, and the verifier takes constant offsets into a context only.
  */
 static __always_inline void socket_destination(const volatile struct bpf_sock *sk, struct address *address)
 {
@@ -54,7 +55,7 @@ static __always_inline void socket_destination(const volatile struct bpf_sock *s
         *address = mapped_address(ip4);
 }
 
-/* This host, whichever: 127.0.0.0/8 and ::1; and the unspecified addresses, which Linux takes for those. */
+/* Is it a loopback address (127.0.0.0/8, ::1), or the unspecified one, which Linux takes for loopback? */
 static __always_inline int is_this_host(const struct address *address)
 {
     __be32 last = address->words_be[3];

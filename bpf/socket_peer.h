@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Which backend did a socket get in a frontend's place, and the other way round? (map `socket_peers`) */
+/* Remembers which backend a socket got in a frontend's place, and finds either by the other (map `socket_peers`). */
 #ifndef WEIR_SOCKET_PEER_H
 #define WEIR_SOCKET_PEER_H
 
 #include "bpf/service.h"
 
-/* The key's other side comes out of the choice: *peer is what the frontend's key is to lead to. */
+/* Writes what the frontend's key leads to: the backend of the choice. */
 static __always_inline void socket_peer_of_choice(const struct choice *choice, struct socket_peer *peer)
 {
     __builtin_memset(peer, 0, sizeof(*peer));
@@ -14,7 +14,7 @@ static __always_inline void socket_peer_of_choice(const struct choice *choice, s
     peer->backend_id = choice->backend_id;
 }
 
-/* The socket is to be told that it speaks with the frontend (its key) when it speaks with the backend. */
+/* Remembers the frontend for the backend, so that recvmsg() and getpeername() tell the process the frontend. */
 static __always_inline void socket_peer_remember_frontend(const struct socket_peer_key *frontend,
                                                           const struct socket_peer *backend)
 {
@@ -39,7 +39,9 @@ static __always_inline void socket_peer_remember_frontend(const struct socket_pe
     bpf_map_update_elem(&socket_peers, &key, &peer, BPF_ANY);
 }
 
-/* The backend of earlier datagrams from this socket to this frontend, unless it is gone (its id may have a new owner).
+/*
+ * Finds the backend of earlier datagrams from this socket to this frontend. Returns 0 if there is none or it is gone.
+ * The agent may have given its id to another backend since, so the address is compared.
  */
 static __always_inline int socket_peer_backend(const struct socket_peer_key *frontend, struct socket_peer *backend)
 {

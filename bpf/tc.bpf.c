@@ -12,8 +12,8 @@
 #define HEADERS_LENGTH (ETH_HLEN + 40 + 64 + 20)
 
 /*
- * How much of the packet will be looked at, if it is there. No more than that is pulled: octets of the payload in the
- * head keep the receiver from merging segments, which cost a third of the throughput with 1500-byte packets.
+ * Returns how much of the packet the core will look at. No more than that is pulled: octets of payload in an skb's head
+ * keep the receiver from merging segments, which cost a third of the throughput with 1500-byte packets.
  */
 static __always_inline __u32 headers_length(struct __sk_buff *skb)
 {
@@ -31,10 +31,10 @@ static __always_inline __u32 headers_length(struct __sk_buff *skb)
 }
 
 /*
- * Generic XDP copies an skb whose headroom is too small for it, and the copy has forgotten how long its link-layer
- * header is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows the packet from L3 on. Pushing the
- * header on again makes the kernel count it again. On a device that really has none, what is found there is no such
- * header.
+ * Puts the Ethernet header back in front. Generic XDP copies an skb whose headroom is too small for it, and the copy
+ * has forgotten how long its link-layer header is (skb_pp_cow_data() and mac_len, seen on Linux 6.18): tc then shows
+ * the packet from L3 on. Pushing the header makes the kernel count it again. A device without Ethernet headers has
+ * other octets there, and the packet stays as it is.
  */
 __noinline int restore_ethernet(struct __sk_buff *skb)
 {
@@ -55,7 +55,7 @@ static __always_inline int lacks_ethernet(const struct __sk_buff *skb)
 
 static __always_inline int handle(struct __sk_buff *skb, enum hook hook)
 {
-    /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
+    /* Zeroed as a whole: up to Linux 6.2 no global function takes a pointer to memory that has never been written. */
     struct packet p = {0};
     struct decision d = {0};
 
@@ -92,7 +92,7 @@ int weir_workload_ingress(struct __sk_buff *skb)
     return handle(skb, HOOK_WORKLOAD_INGRESS);
 }
 
-/* One program for uplinks and workload interfaces: a reply is undone wherever it leaves towards its client. */
+/* Serves uplinks and workload interfaces alike: it undoes a reply wherever that leaves towards its client. */
 SEC("tc")
 int weir_egress(struct __sk_buff *skb)
 {

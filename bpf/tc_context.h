@@ -41,10 +41,10 @@ static __always_inline int context_reshape(context *ctx, __u32 keep, __u32 front
 }
 
 /*
- * pseudo, rest: sums over the pseudo-header and over the message with a checksum field of 0. Where the device is to
- * fill the checksum in (CHECKSUM_PARTIAL), the field has to hold the pseudo-header's sum. A program cannot ask for that
- * state, but the helper knows it: it then leaves a field alone that is no part of the pseudo-header. What it makes of
- * the field otherwise is ~(difference - pseudo).
+ * Writes a transport checksum. pseudo, rest: the sums over the pseudo-header and over the message with a checksum field
+ * of 0. Where the device fills the checksum in (CHECKSUM_PARTIAL), the field has to hold the pseudo-header's sum. A
+ * program cannot ask for that state, but the helper knows it, and then leaves the field alone. Otherwise it makes
+ * ~(difference - pseudo) of the field.
  */
 static __always_inline int context_write_checksum(context *ctx, __u32 offset, __u16 pseudo, __u16 rest)
 {
@@ -54,8 +54,8 @@ static __always_inline int context_write_checksum(context *ctx, __u32 offset, __
 }
 
 /*
- * Is the transport checksum still to be filled in by the device? Then bit 16 is set over the field's content. Told by
- * what the helper does to the field, as above.
+ * Will the device still fill in the transport checksum? Returns the field's content with bit 16 set then, or 0. What
+ * the helper does to the field tells, as above.
  */
 static __always_inline __u32 context_checksum_pending(context *ctx, const struct packet *p)
 {
@@ -73,7 +73,8 @@ static __always_inline __u32 context_checksum_pending(context *ctx, const struct
     return 0;
 }
 
-/* Octets from L3 on of the largest packet that this one is on the wire: a GSO packet will be cut into segments. */
+/* Returns the octets, from L3 on, of the largest packet that this one is on the wire: a GSO packet is cut into
+ * segments. */
 static __always_inline __u32 context_segment(const context *ctx, const struct packet *p)
 {
     void *l4 = context_data(ctx) + l4_offset_of(p);
@@ -91,8 +92,9 @@ static __always_inline __u32 context_segment(const context *ctx, const struct pa
 }
 
 /*
- * The sum over an IPv6 packet has changed by this much, and by a hop limit lowered: what the device summed
- * (CHECKSUM_COMPLETE) has to follow. Both calls fail, harmlessly, for other skbs. IPv4 headers make up for themselves.
+ * Tells the kernel that the sum over an IPv6 packet has changed by this much, and by a lowered hop limit: what the
+ * device has summed (CHECKSUM_COMPLETE) has to follow. Both calls fail, harmlessly, for other skbs. An IPv4 header's
+ * own checksum makes up for its changes.
  */
 static __always_inline void context_sum_changed(context *ctx, __u16 delta, int hop_limit_lowered)
 {
@@ -102,9 +104,9 @@ static __always_inline void context_sum_changed(context *ctx, __u16 delta, int h
 }
 
 /*
- * The kernel's helper knows whether the checksum is complete in the packet, to be filled in by the device
- * (CHECKSUM_PARTIAL: the field holds the pseudo-header's sum, so addresses count and ports do not) or already summed by
- * the device (CHECKSUM_COMPLETE: skb->csum must follow).
+ * Adjusts the transport checksum. The kernel's helper knows whether the checksum is complete in the packet, to be
+ * filled in by the device (CHECKSUM_PARTIAL: the field holds the pseudo-header's sum, so addresses count and ports do
+ * not) or already summed by the device (CHECKSUM_COMPLETE: skb->csum must follow).
  */
 static __always_inline int context_l4_checksum(context *ctx, const struct packet *p, __u8 family, __u16 address_delta,
                                                __u32 port_delta, int forwarded)

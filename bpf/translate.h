@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The rewrite: addresses, ports, TTL, Ethernet addresses, checksums; all from what the flow carries. The L4 checksum is
- * the context's business: in XDP it lies in the packet, an skb may leave it to the device (CHECKSUM_PARTIAL).
+ * Rewrites a packet by what its flow carries: addresses, ports, TTL, Ethernet addresses, checksums. The context writes
+ * the transport checksum: in XDP it lies in the packet, an skb may leave it to the device (CHECKSUM_PARTIAL).
  */
 #ifndef WEIR_TRANSLATE_H
 #define WEIR_TRANSLATE_H
@@ -10,8 +10,7 @@
 #include "bpf/packet.h"
 #include "bpf/sctp.h"
 
-/* Lowering the TTL by one lowers the header's word {TTL, protocol} by 0x0100 in network order: (new - old) as a delta.
- */
+/* The change (new - old) of the IPv4 header's sum by a TTL lowered by one: the word {TTL, protocol} falls by 0x0100. */
 #define TTL_DELTA ((__u16)~bpf_htons(0x0100))
 
 static __always_inline int sctp_ports(context *ctx, const struct packet *p, const struct flow *f)
@@ -32,7 +31,7 @@ static __always_inline int sctp_ports(context *ctx, const struct packet *p, cons
     return UNDECIDED;
 }
 
-/* What a router does: TTL (its checksum delta is in translate()) and Ethernet addresses. */
+/* Writes the Ethernet addresses of the next hop, unless the kernel will. */
 static __always_inline void ethernet_forward(struct ethhdr *eth, const struct decision *d, const struct flow *f)
 {
     if (d->to_neighbour)
@@ -41,14 +40,14 @@ static __always_inline void ethernet_forward(struct ethhdr *eth, const struct de
     __builtin_memcpy(eth->h_source, f->source_mac, ETH_ALEN);
 }
 
-/* forwarded: this hook finishes the packet, so it does what a router does (TTL, Ethernet addresses). */
+/* Rewrites a packet. forwarded: this hook does what a router does, so the TTL and the Ethernet addresses change too. */
 static __always_inline int translate(context *ctx, const struct packet *p, const struct decision *d, __u8 family,
                                      const struct flow *f, int forwarded)
 {
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
     struct ethhdr *eth = data;
-    /* Source, destination: every protocol alike. A later fragment has none. */
+    /* Every protocol begins with the source and the destination port. A later fragment has none. */
     __u16 *ports = data + l4_offset_of(p);
     int has_ports = p->kind != PACKET_LATER_FRAGMENT;
 
@@ -86,8 +85,10 @@ static __always_inline int translate(context *ctx, const struct packet *p, const
             context_sum_changed(ctx, f->address_delta, forwarded);
         return UNDECIDED;
     }
-    /* Checked above, but Linux 6.1 does not remember under which condition; the barrier keeps clang from knowing
-     * better. */
+    /*
+     * Checked above already, but Linux 6.1 does not remember under which condition. The barrier keeps clang from
+     * dropping the second check.
+     */
     barrier_var(ports);
     if ((void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * The table of unassured flows: a ring of pairs and an index of tuples (maps/abi.h). A flood writes the ring round and
- * round at two to three cache lines a packet; an LRU hash pays several times that to evict and insert two entries. A
- * pair lives until as many new ones as the ring holds have been made, however they were mixed: docs/decisions/0036.
+ * Reads and writes the table of unassured flows: a ring of pairs and an index of tuples (maps/abi.h). A flood writes
+ * the ring round and round at two to three cache lines a packet; an LRU hash pays several times that to evict and
+ * insert two entries. A pair lives until as many new ones have been made as the ring holds: docs/decisions/0036.
  *
- * No locks: a slot is written by compare and exchange, and a pair is complete before a slot names it. A pair that is
- * written over while somebody reads it is the reader's misfortune, as with the elements of the kernel's LRU maps.
+ * There are no locks. A CPU writes a slot by compare and exchange, and completes a pair before a slot names it. A CPU
+ * may overwrite a pair while another one reads it, as the kernel does with the elements of its LRU maps; the packet
+ * that is read by then is lost or goes the wrong way.
  */
 #ifndef WEIR_UNASSURED_H
 #define WEIR_UNASSURED_H
@@ -38,7 +39,7 @@ struct {
     __type(value, struct pair_lot);
 } pair_lot SEC(".maps");
 
-/* Where a pair is or was. */
+/* Returns the place where a pair is or was. */
 static __always_inline struct flow_pair *pair_element(__u32 sequence)
 {
     __u32 index = sequence & (config.unassured_pairs - 1);
@@ -54,8 +55,8 @@ static __always_inline struct flow_pair *pair_at(__u32 sequence)
 }
 
 /*
- * In pairs made since. A pair of another CPU's lot may have the later sequence: it is as young as can be, not as old.
- * Without a branch, which the verifier would follow both ways in each round of a loop.
+ * Returns the age of a pair, in pairs made since. A pair of another CPU's lot may have the later sequence: its age is
+ * 0. There is no branch, because the verifier would follow both sides in each round of a loop.
  */
 static __always_inline __u32 pair_age(__u32 now, __u32 sequence)
 {
@@ -71,7 +72,8 @@ static __always_inline struct flow *pair_flow(struct flow_pair *pair, __u32 dire
     return (void *)pair + (direction & 1) * sizeof(struct flow6);
 }
 
-/* A place in the ring for a new pair; what was there is gone. The caller fills it in, its family last. */
+/* Takes a place in the ring for a new pair and drops the pair that was there. The caller fills it in, the family last.
+ */
 static __always_inline struct flow_pair *pair_allocate(void)
 {
     __u32 zero = 0;
@@ -80,7 +82,7 @@ static __always_inline struct flow_pair *pair_allocate(void)
 
     if (!lot || !head)
         return NULL;
-    /* What is left of a lot ages: the others come round to its places, and pairs there would live as short as that. */
+    /* A CPU gives up an old lot: the other CPUs have moved on, and will soon come round and overwrite its places. */
     if (!(lot->next % PAIR_LOT) || now_ticks() - lot->taken > 1) {
         lot->next = __sync_fetch_and_add(&head->next, PAIR_LOT);
         lot->taken = now_ticks();
@@ -103,8 +105,8 @@ static __always_inline struct pair_bucket *bucket_of(__u64 hash)
 }
 
 /*
- * Memory is what a new flow waits for most: a bucket that is asked for early comes while other work is done. A load
- * whose result nobody wants: BPF has no prefetch.
+ * Asks memory for a bucket early, so that it comes while other work is done: a new flow waits for memory most of its
+ * time. The load's result is not used; BPF has no prefetch.
  */
 static __always_inline void bucket_fetch(__u64 hash)
 {
@@ -114,7 +116,7 @@ static __always_inline void bucket_fetch(__u64 hash)
         (void)*(volatile __u64 *)bucket->slots;
 }
 
-/* The same for a pair: its lines hold what tells whose it is. */
+/* Does the same for the lines of a pair that tell which flow it is. */
 static __always_inline void pair_fetch(__u32 sequence)
 {
     struct flow_pair *pair = pair_element(sequence);
@@ -126,7 +128,7 @@ static __always_inline void pair_fetch(__u32 sequence)
     (void)*(volatile __u32 *)&pair->sequence;
 }
 
-/* The bucket's slot that may be this tuple's; 0: none is. There is one at most. Without branches: they would be random.
+/* Returns the one slot of the bucket that may be this tuple's, or 0. It has no branches, because they would be random.
  */
 static __always_inline __u64 slot_of_hash(const struct pair_bucket *bucket, __u64 hash)
 {
@@ -159,12 +161,12 @@ static __noinline struct flow_pair *pair_find(__u8 family, const struct flow6_ke
 
 enum publication {
     PUBLISHED,
-    PUBLISHED_ALREADY, /* somebody's pair has the tuple, and now perhaps no more: look */
+    PUBLISHED_ALREADY, /* another pair has the tuple, or had it just now: look again */
 };
 
 /*
- * Makes a pair to be found by a tuple's hash. exclusive: not where another pair is found by it. Two CPUs that publish
- * one tuple at the same time both see the other's slot, or one of them does: who sees one takes its own back.
+ * Lets a pair be found by a tuple's hash. exclusive: only if no other pair is found by it. If two CPUs publish one
+ * tuple at the same time, at least one of them sees the other's slot, and takes its own back.
  */
 __noinline int pair_publish(__u64 hash, __u32 direction, __u32 sequence, int exclusive)
 {
@@ -213,7 +215,7 @@ static __always_inline void pair_unpublish(__u64 hash, __u32 sequence)
     }
 }
 
-/* The flow that has a tuple, assured or not. */
+/* Returns the flow that has a tuple, assured or not. */
 static __always_inline struct flow *flow_find(__u8 family, const struct flow6_key *tuple)
 {
     struct flow *f = assured_find(family, tuple);
@@ -235,14 +237,15 @@ static __always_inline void flow_delete(__u8 family, const struct flow6_key *tup
     assured_delete(family, tuple);
 }
 
-/* Both directions move. The copy comes first, so that a packet in between finds one or the other. 0: done. */
+/* Moves both directions to the assured table. Inserts before it deletes, so that another CPU finds either. Returns 0 or
+ * an error. */
 static __always_inline int pair_promote(__u8 family, struct flow_pair *pair)
 {
     struct flow6_key tuple;
 
     __sync_fetch_and_or(&pair->forward.flow.flags, FLOW_ASSURED);
     __sync_fetch_and_or(&pair->reply.flow.flags, FLOW_ASSURED);
-    /* A flow that was made again after half of it had been evicted still has its other half there. */
+    /* A flow that was made again after one direction had been evicted still has the other one there. */
     flow_peer_tuple(family, pair->protocol, &pair->forward.flow, &tuple);
     int error = assured_insert(family, &tuple, &pair->reply, BPF_NOEXIST);
     if (error && error != -EEXIST)

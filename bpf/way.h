@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 /*
- * Which way does a flow leave the node (enum flow_way), and what follows from that? Everything that differs between
- * ways is asked here. The switches have no default, so that clang (-Wswitch) shows each place where a new way must be
+ * Says what follows from the way in which a flow leaves the node (enum flow_way). Every difference between ways is
+ * asked here. The switches have no default, so that clang (-Wswitch) shows each place where a new way has to be
  * decided.
  */
 #ifndef WEIR_WAY_H

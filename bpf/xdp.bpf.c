@@ -4,11 +4,11 @@
 
 #include "bpf/core.h"
 
-/* frags: works on multi-buffer frames too (jumbo MTU), whose headers are in the first buffer (Linux >= 5.18). */
+/* frags: the kernel hands over multi-buffer frames too (jumbo MTU). Their headers are in the first buffer. */
 SEC("xdp.frags")
 int weir_xdp(struct xdp_md *ctx)
 {
-    /* Whole: up to Linux 6.2 no global function takes a pointer to what has never been written. */
+    /* Zeroed as a whole: up to Linux 6.2 no global function takes a pointer to memory that has never been written. */
     struct packet p = {0};
     struct decision d = {0};
 

@@ -19,7 +19,7 @@ static __always_inline void *context_data_end(const context *ctx)
     return (void *)(long)ctx->data_end;
 }
 
-/* Linux >= 5.18: the buffers behind the first one count too. A call, so it is made only where the first does not do. */
+/* Returns the length of all buffers. It is a call, so the parser makes it only where the first buffer is too short. */
 static __always_inline __u32 context_length(context *ctx)
 {
     return bpf_xdp_get_buff_len(ctx);
@@ -54,7 +54,7 @@ static __always_inline __u32 context_checksum_pending(context *ctx, const struct
     return 0;
 }
 
-/* Octets from L3 on of the largest packet that this one is on the wire. */
+/* Returns the octets, from L3 on, of the largest packet that this one is on the wire. */
 static __always_inline __u32 context_segment(context *ctx, const struct packet *p)
 {
     return p->end - ETH_HLEN;

@@ -64,7 +64,7 @@ enum frontend_kind {
     FRONTEND_LOAD_BALANCER = 4,
 };
 
-/* What happens to a new flow of one scope. The plan resolves every policy into this; the datapath knows none. */
+/* The fate of a new flow of one scope. The plan resolves every policy into this; the datapath knows no policy. */
 enum scope_action {
     SCOPE_BALANCE = 0,  /* choose from the range (its length is not 0) */
     SCOPE_REJECT = 1,   /* no usable endpoint anywhere */
@@ -100,7 +100,7 @@ struct frontend {
 WEIR_STATIC_ASSERT(sizeof(struct frontend) == 32, "frontend");
 
 enum vip_flags {
-    VIP_OF_NODE = 1, /* somebody else serves it too (a node, another proxy): what no frontend wants is passed on */
+    VIP_OF_NODE = 1,        /* a node or another proxy serves it too: a packet that no frontend wants is passed on */
     VIP_CLOSED_OUTSIDE = 2, /* nothing of it is offered to uplinks (a ClusterIP) */
 };
 
@@ -211,9 +211,9 @@ enum flow_flags {
 };
 
 /*
- * What a packet of a known flow needs, whatever its family. Writer and reader: datapath; the sweeper deletes; the
- * command line lists. A table element is 48 bytes of kernel header, the key, the value: for IPv4 the lookup touches the
- * first 64-byte line (header and key) and struct flow4 is exactly the second one.
+ * All that a packet of a known flow needs, the same for both families. Writer and reader: datapath; the sweeper
+ * deletes; the command line lists. A table element is 48 bytes of kernel header, the key, the value: for IPv4 the
+ * lookup touches the first 64-byte line (header and key) and struct flow4 is exactly the second one.
  */
 struct flow {
     __be16 source_port_be; /* ports after the rewrite */
@@ -301,10 +301,11 @@ struct snat_usage_key {
 };
 WEIR_STATIC_ASSERT(sizeof(struct snat_usage_key) == 36, "snat_usage_key");
 
-/* What the last sweep has counted; the sweeper itself goes by the other fields. An entry without flows is deleted. */
+/* Result of the last sweep in the first two fields; the others are the sweeper's own. It deletes an entry without
+ * flows. */
 struct snat_usage {
-    __u32 kept;     /* by assured flows that are open: nobody else gets these */
-    __u32 yielding; /* by flows that are not assured or are closed: these give way to new ones (bpf/snat.h) */
+    __u32 kept;     /* by assured flows that are open: no other flow gets these */
+    __u32 yielding; /* by flows that are not assured or are closed: these give way to new ones (bpf/port.h) */
     __u32 counted_kept;
     __u32 counted_yielding;
     __u64 sweep; /* which one has counted these: ns of CLOCK_MONOTONIC at its beginning */

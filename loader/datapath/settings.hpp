@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "loader/model/address.hpp"
+#include "loader/net/local_ports.hpp"
 #include "maps/pins.hpp"
+#include "maps/sizes.hpp"
 
 namespace weir::datapath {
 
@@ -18,21 +20,7 @@ enum class XdpMode { automatic, native, generic, off };
 // automatic: tcx links where the kernel has them (Linux >= 6.6), else clsact filters.
 enum class TcMode { automatic, tcx, clsact };
 
-// max_entries of the maps; 0: chosen from the machine's memory (see resolve_sizes).
-struct MapSizes {
-    std::uint32_t frontends = 262144;
-    std::uint32_t services = 131072;
-    std::uint32_t backends = 524288;
-    std::uint32_t slots = 0;              // in slots; rounded up to whole lines
-    std::uint32_t flows_assured = 0;      // of TCP
-    std::uint32_t flows_assured_udp = 0;  // of UDP and SCTP
-    std::uint32_t unassured = 65536;      // connections; rounded up to a power of two
-    std::uint32_t source_ranges = 65536;
-    std::uint32_t affinity = 65536;
-    std::uint32_t fragments = 8192;
-    std::uint32_t socket_peers = 65536;
-    bool operator==(const MapSizes&) const = default;
-};
+using maps::MapSizes;
 
 // Defaults of nf_conntrack (Linux, Documentation/networking/nf_conntrack-sysctl.rst) where those are sensible; its five
 // days for an established TCP connection are cut to one, since the table is an LRU anyway.
@@ -53,8 +41,7 @@ struct Settings {
     // Whose processes the socket hooks serve: a folder of cgroup v2. Empty: the root, wherever it is mounted.
     std::string cgroup;
     bool socket_hooks = true;
-    std::uint16_t snat_port_min = 10000;
-    std::uint16_t snat_port_max = 29999;
+    net::PortRange snat_ports{10000, 29999};
     // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.
     std::uint32_t seed = 0x77656972;
     // Addresses in these that no Service has are dropped. One of each family at most.
@@ -72,7 +59,7 @@ struct MapSize {
     std::string_view key;   // of the configuration; empty: its size is fixed
 };
 
-// Every map of the datapath, in the order of maps::map_names().
+// Every map of the datapath, in the order of maps::table.
 std::vector<MapSize> map_sizes(const MapSizes& sizes);
 
 // Octets that all of them take when full.

@@ -231,5 +231,36 @@ TEST_P(IcmpErrorsForward, OfOtherTypesAreUntouched) {
 
 INSTANTIATE_TEST_SUITE_P(, IcmpErrorsForward, testing::ValuesIn(each_hook() + each_hook_of(IPPROTO_SCTP)), case_name);
 
+class IcmpErrorsForwardIPv6 : public IcmpErrorsForward {
+protected:
+    static Packet with_options(Packet packet, std::size_t headers) {
+        for (std::size_t i = 0; i < headers; ++i) packet.extension(i ? IPPROTO_DSTOPTS : IPPROTO_HOPOPTS);
+        return packet;
+    }
+};
+
+TEST_P(IcmpErrorsForwardIPv6, AboutAPacketWithExtensionHeadersReachTheClient) {
+    for (std::size_t headers = 1; headers <= 6; ++headers)
+        for (std::size_t octets : {8 * headers + 8, all}) {
+            SCOPED_TRACE(testing::Message() << headers << " headers, quotes " << octets);
+            Frame there = world.arrive(with_options(world.packet(client, frontend, ack), headers)).frame;
+            Frame sent = with_options(world.packet(client, frontend, ack), headers).ttl(63).frame();
+            Outcome out = world.arrive(error(kinds()[0], router, at.node, there, octets).frame());
+            EXPECT_EQ(out.verdict, abi::VERDICT_REPLY_FORWARD);
+            EXPECT_EQ(out.frame, routed(error(kinds()[0], at.vip, at.client, sent, octets), router_mac));
+            EXPECT_TRUE(checksums_right(out.frame));
+        }
+}
+
+TEST_P(IcmpErrorsForwardIPv6, ThatQuoteOneExtensionHeaderTooManyAreUntouched) {
+    Tuple rewritten = read(world.arrive(world.packet(client, frontend, ack)).frame).tuple;
+    Frame there = with_options(Packet::of(rewritten, ack), 7).frame();
+    Frame sent = error(kinds()[0], router, at.node, there, all).frame();
+    untouched(world.arrive(sent), sent, abi::VERDICT_PASS_PROTOCOL);
+}
+
+INSTANTIATE_TEST_SUITE_P(, IcmpErrorsForwardIPv6,
+                         testing::ValuesIn(only(each_hook() + each_hook_of(IPPROTO_SCTP), is_v6)), case_name);
+
 }  // namespace
 }  // namespace weir::test
