@@ -48,6 +48,9 @@ class Map {
     static_assert(std::is_trivially_copyable_v<Key> && std::is_trivially_copyable_v<Value>);
 
 public:
+    using key_type = Key;
+    using value_type = Value;
+
     Map() = default;
     explicit Map(Fd fd) : fd_(std::move(fd)) {}
 
@@ -148,6 +151,9 @@ class PerCpuArray {
     static_assert(sizeof(Value) % 8 == 0, "the kernel pads values of per-CPU maps to 8 bytes");
 
 public:
+    using key_type = std::uint32_t;
+    using value_type = Value;
+
     static Result<PerCpuArray> open(const std::string& path) {
         auto fd = raw::open_pinned(path);
         if (!fd) return std::unexpected(fd.error());

@@ -3,11 +3,9 @@
 
 namespace weir::maps {
 
-const std::vector<std::string_view>& map_names() {
-    static const std::vector<std::string_view> names = {
-        "frontends", "vips",         "source_ranges", "slots",      "backends",  "services",        "affinity",
-        "flows4",    "flows6",       "flows4_udp",    "flows6_udp", "unassured", "unassured_index", "unassured_head",
-        "fragments", "socket_peers", "snat_usage",    "devices",    "runtime",   "verdicts"};
+std::vector<std::string_view> map_names() {
+    std::vector<std::string_view> names;
+    for (const auto& map : table) names.push_back(map.name);
     return names;
 }
 

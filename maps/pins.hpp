@@ -10,6 +10,7 @@
 
 #include "maps/abi.h"
 #include "maps/map.hpp"
+#include "maps/table.hpp"
 
 namespace weir::maps {
 
@@ -26,28 +27,8 @@ struct PinPaths {
     }
 };
 
-// Names of all pinned maps, as in maps/maps.bpf.h.
-const std::vector<std::string_view>& map_names();
-// A map that the next sweep fills anyway: where an earlier weir of the same ABI had none, or another one, an agent adds
-// it to what it takes over.
-inline bool is_statistic(std::string_view name) {
-    return name == "snat_usage";
-}
-
-using FrontendMap = Map<abi::frontend_key, abi::frontend>;
-using VipMap = Map<abi::address, abi::vip>;
-using SourceRangeMap = Map<abi::source_range_key, std::uint32_t>;
-using AffinityMap = Map<abi::affinity_key, abi::affinity>;
-using SocketPeerMap = Map<abi::socket_peer_key, abi::socket_peer>;
-using SlotMap = Map<std::uint32_t, abi::slot_line>;
-using BackendMap = Map<std::uint32_t, abi::backend>;
-using SnatUsageMap = Map<abi::snat_usage_key, abi::snat_usage>;
-using ServiceMap = Map<std::uint32_t, abi::service_name>;
-using Flow4Map = Map<abi::flow4_key, abi::flow4>;
-using Flow6Map = Map<abi::flow6_key, abi::flow6>;
-using FlowPairMap = Map<std::uint32_t, abi::flow_pair>;
-using DeviceMap = Map<std::uint32_t, abi::device>;
-using RuntimeMap = Map<std::uint32_t, abi::runtime>;
+// Names of all maps, in the order of the table.
+std::vector<std::string_view> map_names();
 
 class VerdictArray : public PerCpuArray<abi::verdict_count> {
 public:

@@ -19,7 +19,7 @@ void AgentHealth::listen(const std::vector<model::SocketAddress>& healthz) {
 }
 
 void AgentHealth::written() {
-    programming_.written(Programming::Clock::now());
+    programming_.written();
     last_written_ = std::chrono::system_clock::now();
 }
 

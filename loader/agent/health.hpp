@@ -22,7 +22,7 @@ public:
     void listen(const std::vector<model::SocketAddress>& healthz);
 
     // The life of a change. adopted: the maps of an agent before serve on, so that this one begins in its stead.
-    void adopted() { programming_.written(serve::Programming::Clock::now()); }
+    void adopted() { programming_.written(); }
     void queued() { programming_.queued(serve::Programming::Clock::now()); }
     void written();
 

@@ -28,8 +28,7 @@ std::string_view state_name(State state) {
     return "";
 }
 
-// The oldest kernel that weir is tested on: Debian 12's. XDP on multi-buffer packets came with 5.18, the BPF helpers in
-// use before that.
+// The oldest kernel that weir is tested on: Debian 12's.
 constexpr std::pair minimum_kernel{6, 1};
 
 Finding judge_kernel(const std::string& release) {

@@ -59,9 +59,6 @@ int run_agent(const config::Config& config) {
     if (!mounted) return fail(mounted.error());
     if (*mounted) spdlog::info("mounted a bpffs at /sys/fs/bpf");
 
-    // Kernels before 5.11 charge maps to this limit; harmless elsewhere.
-    rlimit unlimited{RLIM_INFINITY, RLIM_INFINITY};
-    ::setrlimit(RLIMIT_MEMLOCK, &unlimited);
     // Every healthCheckNodePort is a descriptor for each address of the node; the usual soft limit is 1024.
     rlimit files{};
     if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
@@ -69,7 +66,7 @@ int run_agent(const config::Config& config) {
         ::setrlimit(RLIMIT_NOFILE, &files);
     }
 
-    auto programs = datapath::Programs::load(config.datapath, true);
+    auto programs = datapath::Programs::load(config.datapath);
     if (!programs) return fail(programs.error());
     for (const auto& note : programs->notes()) spdlog::warn("{}", note);
     for (const auto& size : programs->unapplied()) spdlog::warn("{}", size);

@@ -15,30 +15,19 @@ namespace weir::cli {
 
 namespace {
 
-boost::json::object usage_of(const maps::PinPaths& pins, const view::NodeView& view) {
-    auto entry = [&](std::string_view name, std::uint64_t used) {
-        auto fd = maps::raw::open_pinned(pins.map(name));
-        auto shape = fd ? maps::raw::shape(fd->get()) : maps::Result<maps::raw::Shape>(std::unexpected(fd.error()));
-        return boost::json::object{{"used", used},
-                                   {"size", shape ? shape->max_entries : 0},
-                                   {"memory", fd ? maps::raw::memory(fd->get()) : 0}};
-    };
-    boost::json::object usage{{"frontends", entry("frontends", view.frontends.size())},
-                              {"services", entry("services", view.services.size())},
-                              {"backends", entry("backends", view.backends.size())}};
-    auto count = [&]<class M>(std::string_view name, auto is_used) {
-        std::uint64_t entries = 0;
-        if (auto map = M::open(pins.map(name))) {
-            auto error = map->for_each([&](const auto&, const auto& value) { entries += is_used(value); });
-            if (!error) usage[name] = entry(name, entries);
+boost::json::object usage_of(const maps::PinPaths& pins) {
+    boost::json::object usage;
+    auto add = [&]<class View>(const maps::TypedRow<View>& row) {
+        if constexpr (requires(View view) { view.max_entries(); }) {
+            if (row.usage == maps::Usage::hidden) return;
+            auto map = View::open(pins.map(row.name));
+            if (!map) return;
+            std::uint64_t used = 0;
+            if (map->for_each([&](const auto&, const auto& value) { used += maps::is_used(value); })) return;
+            usage[row.name] = {{"used", used}, {"size", map->max_entries()}, {"memory", maps::raw::memory(map->fd())}};
         }
     };
-    auto any = [](const auto&) { return true; };
-    for (auto name : {"flows4", "flows4_udp"}) count.template operator()<maps::Flow4Map>(name, any);
-    for (auto name : {"flows6", "flows6_udp"}) count.template operator()<maps::Flow6Map>(name, any);
-    count.template operator()<maps::FlowPairMap>("unassured", [](const auto& pair) { return pair.family != 0; });
-    count.template operator()<maps::SocketPeerMap>("socket_peers", any);
-    count.template operator()<maps::SnatUsageMap>("snat_usage", any);
+    std::apply([&](const auto&... rows) { (add(rows), ...); }, maps::typed_table);
     return usage;
 }
 
@@ -164,7 +153,7 @@ int run_status(const config::Config& config, OutputFormat format) {
     state.content["running"] = state.running;
     boost::json::object status{
         {"agent", state.content},
-        {"maps", usage_of(pins, *view)},
+        {"maps", usage_of(pins)},
         {"mapMemory", memory_of_all(pins)},
         {"snatPorts", snat_json(*snat, *view, verdicts->total(abi::VERDICT_DROP_NO_SNAT_PORT).packets)},
         {"verdicts", verdicts_of([&](abi::verdict verdict) { return verdicts->total(verdict); })},

@@ -14,6 +14,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "maps/sizes.hpp"
+
 namespace weir::config {
 
 namespace {
@@ -125,10 +127,17 @@ bool boolean(const YAML::Node& node, const std::string& key) {
     return choice<bool>(node, key, {{"true", true}, {"false", false}});
 }
 
-Handler size_handler(const std::string& key, std::uint32_t& target, std::uint32_t min, std::uint32_t max) {
-    return [&target, key, min, max](const YAML::Node& node) {
-        target = number<std::uint32_t>(scalar(node, key), node, key, min, max);
-    };
+// Returns a handler for each size of a map whose key begins with group.
+Keys size_keys(const std::string& group, maps::MapSizes& sizes) {
+    Keys keys;
+    for (const auto& setting : maps::size_settings) {
+        if (!setting.key.starts_with(group)) continue;
+        keys.emplace(setting.key.substr(group.size()), [&setting, &sizes](const YAML::Node& node) {
+            std::string key(setting.key);
+            sizes.*setting.value = number<std::uint32_t>(scalar(node, key), node, key, setting.least, setting.most);
+        });
+    }
+    return keys;
 }
 
 Handler seconds_handler(const std::string& key, std::chrono::seconds& target) {
@@ -171,27 +180,11 @@ Keys datapath_keys(Config& config) {
          }},
         {"flowTable",
          [&](const YAML::Node& node) {
-             read_keys(
-                 node, "datapath.flowTable.",
-                 {{"assured", size_handler("datapath.flowTable.assured", settings.sizes.flows_assured, 1024, 1 << 26)},
-                  {"assuredUdp",
-                   size_handler("datapath.flowTable.assuredUdp", settings.sizes.flows_assured_udp, 1024, 1 << 26)},
-                  {"unassured",
-                   size_handler("datapath.flowTable.unassured", settings.sizes.unassured, 1024, 1 << 26)}});
+             read_keys(node, "datapath.flowTable.", size_keys("datapath.flowTable.", settings.sizes));
          }},
         {"maps",
          [&](const YAML::Node& node) {
-             read_keys(node, "datapath.maps.",
-                       {{"frontends", size_handler("datapath.maps.frontends", settings.sizes.frontends, 1, 1 << 24)},
-                        {"services", size_handler("datapath.maps.services", settings.sizes.services, 1, 1 << 24)},
-                        {"backends", size_handler("datapath.maps.backends", settings.sizes.backends, 2, 1 << 24)},
-                        {"sourceRanges",
-                         size_handler("datapath.maps.sourceRanges", settings.sizes.source_ranges, 1, 1 << 24)},
-                        {"affinity", size_handler("datapath.maps.affinity", settings.sizes.affinity, 1024, 1 << 24)},
-                        {"fragments", size_handler("datapath.maps.fragments", settings.sizes.fragments, 1024, 1 << 24)},
-                        {"socketPeers",
-                         size_handler("datapath.maps.socketPeers", settings.sizes.socket_peers, 1024, 1 << 24)},
-                        {"slots", size_handler("datapath.maps.slots", settings.sizes.slots, 16, 1u << 30)}});
+             read_keys(node, "datapath.maps.", size_keys("datapath.maps.", settings.sizes));
          }},
         {"timeouts",
          [&](const YAML::Node& node) {

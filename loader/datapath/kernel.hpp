@@ -11,7 +11,8 @@ namespace weir::datapath {
 // bpf_fib_lookup can tell the preferred source address (BPF_FIB_LOOKUP_SRC, Linux >= 6.7).
 bool kernel_has_fib_source();
 
-// Of this thread's network namespace, as bpf_get_netns_cookie tells it (SO_NETNS_COOKIE, Linux >= 5.14).
+// Returns the cookie of this thread's network namespace, as bpf_get_netns_cookie tells it (SO_NETNS_COOKIE). Empty: no
+// socket could be made.
 std::optional<std::uint64_t> netns_cookie();
 
 // Removes an empty directory tree of pins; files in it are removed too (unpinning them).

@@ -14,7 +14,6 @@ public:
     LibbpfLog(const LibbpfLog&) = delete;
     LibbpfLog& operator=(const LibbpfLog&) = delete;
 
-    const std::string& text() const { return text_; }
     // The last lines, where the verifier names the instruction that it refused.
     std::string tail() const;
     void append(const char* text) { text_ += text; }

@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <system_error>
 
 #include "loader/datapath/kernel.hpp"
@@ -22,6 +23,7 @@
 #include "loader/model/abi_address.hpp"
 #include "maps/jiffy_clock.hpp"
 #include "maps/pins.hpp"
+#include "maps/table.hpp"
 
 namespace weir::datapath {
 
@@ -78,24 +80,18 @@ abi::datapath_config config_of(const Settings& settings, const KernelFacts& kern
     return config;
 }
 
-// Of the maps that are there; what is not keeps the size that is wanted.
+// Reads each size from the smallest map that it sets; a size of which no map is there stays as it is wanted.
 MapSizes sizes_in_force(MapSizes sizes, const MapFds& fds) {
-    auto take = [&](std::string_view name, std::uint32_t& entries, std::uint32_t unit = 1) {
-        auto fd = fds.find(name);
-        auto shape = maps::raw::shape(fd == fds.end() ? -1 : fd->second.get());
-        if (shape) entries = shape->max_entries * unit;
-    };
-    take("frontends", sizes.frontends);
-    take("services", sizes.services);
-    take("backends", sizes.backends);
-    take("slots", sizes.slots, abi::SLOTS_PER_LINE);
-    take("source_ranges", sizes.source_ranges);
-    take("affinity", sizes.affinity);
-    take("flows4", sizes.flows_assured);
-    take("flows4_udp", sizes.flows_assured_udp);
-    take("unassured", sizes.unassured);
-    take("fragments", sizes.fragments);
-    take("socket_peers", sizes.socket_peers);
+    for (const auto& setting : maps::size_settings) {
+        std::optional<std::uint32_t> smallest;
+        for (const auto& map : maps::table) {
+            if (map.size.setting != &setting) continue;
+            auto fd = fds.find(map.name);
+            auto shape = maps::raw::shape(fd == fds.end() ? -1 : fd->second.get());
+            if (shape) smallest = std::min(smallest.value_or(shape->max_entries), shape->max_entries);
+        }
+        if (smallest) sizes.*setting.value = *smallest * setting.per_entry;
+    }
     return sizes;
 }
 
@@ -129,11 +125,12 @@ struct Programs::Loaded {
 };
 
 // Takes the pinned maps over if all of them are there and fit what the programs expect; else removes the pins. Only a
-// statistic may be missing, or be replaced alone: no flow is lost for want of it.
+// replaceable map may be missing, or is replaced alone: no flow is lost for want of it.
 void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wanted) {
     MapFds found;
     std::string misfit;
-    for (auto name : maps::map_names()) {
+    for (const auto& row : maps::table) {
+        auto name = row.name;
         auto fd = maps::raw::open_pinned(settings.pins.map(name));
         if (!fd) {
             if (fd.error().value() != ENOENT) misfit = fmt::format("{}: {}", name, fd.error().message());
@@ -143,7 +140,7 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
         const bpf_map* map = bpf_object__find_map_by_name(wanted, std::string(name).c_str());
         if (!shape || !map || shape->type != bpf_map__type(map) || shape->key_size != bpf_map__key_size(map) ||
             shape->value_size != bpf_map__value_size(map)) {
-            if (maps::is_statistic(name)) {
+            if (row.restart == maps::Restart::replaceable) {
                 std::error_code ignored;
                 std::filesystem::remove(settings.pins.map(name), ignored);
                 continue;
@@ -153,8 +150,8 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
         found.emplace(name, std::move(*fd));
     }
     if (found.empty()) return;
-    if (misfit.empty() && std::ranges::any_of(maps::map_names(), [&](auto name) {
-            return !maps::is_statistic(name) && !found.contains(name);
+    if (misfit.empty() && std::ranges::any_of(maps::table, [&](const auto& row) {
+            return row.restart != maps::Restart::replaceable && !found.contains(row.name);
         }))
         misfit = "some maps are missing";
     if (misfit.empty()) {
@@ -177,8 +174,8 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
     for (auto name : maps::map_names()) std::filesystem::remove(settings.pins.map(name), ignored);
 }
 
-// Adopted maps that have not the wanted size. What the agent fills is made anew, if it holds what is there; all else
-// stays as it is: flows, clients and sockets are not to be lost by a restart.
+// Finds adopted maps that have not the wanted size. Those that the table says are resized are made anew, if the new
+// size holds what is there; all others stay as they are: flows, clients and sockets are not to be lost by a restart.
 void Programs::Loaded::find_outgrown(const MapSizes& wanted) {
     struct Kept {
         std::string names;
@@ -187,24 +184,26 @@ void Programs::Loaded::find_outgrown(const MapSizes& wanted) {
     };
     std::map<std::string_view, Kept> kept;  // by key of the configuration
     std::vector<std::string> names;
-    for (const auto& map : map_sizes(wanted)) {
+    for (const auto& map : maps::table) {
         auto fd = fds.find(map.name);
         auto shape = maps::raw::shape(fd == fds.end() ? -1 : fd->second.get());
-        if (map.key.empty() || !shape || shape->max_entries == map.entries) continue;
-        if (!is_filled_by_agent(map.name)) {
-            auto& entry = kept.try_emplace(map.key, "", shape->max_entries, map.entries).first->second;
+        const auto* setting = map.size.setting;
+        auto entries = map.entries(wanted);
+        if (!setting || !shape || shape->max_entries == entries) continue;
+        if (map.restart != maps::Restart::resized) {
+            auto& entry = kept.try_emplace(setting->key, "", shape->max_entries, entries).first->second;
             entry.names += fmt::format("{}{}", entry.names.empty() ? "" : ", ", map.name);
             continue;
         }
         auto needed = entries_needed(map.name, fds);
-        if (needed && *needed <= map.entries) {
+        if (needed && *needed <= entries) {
             names.emplace_back(map.name);
             continue;
         }
-        std::uint64_t unit = map.name == "slots" ? std::uint64_t{abi::SLOTS_PER_LINE} : 1;
+        std::uint64_t unit = setting->per_entry;
         unapplied.push_back(
             fmt::format("map {}: keeps its size of {}, not the {} of {}: {}; make it larger and restart", map.name,
-                        shape->max_entries * unit, map.entries * unit, map.key,
+                        shape->max_entries * unit, entries * unit, setting->key,
                         needed ? fmt::format("what it holds takes {}", *needed * unit) : needed.error().message()));
     }
     for (const auto& name : names) outgrown.insert(fds.extract(name));
@@ -236,16 +235,16 @@ std::expected<void, std::string> Programs::Loaded::take_made(const bpf_object* o
 }
 
 std::expected<void, std::string> Programs::Loaded::prepare(bpf_object* object, const MapSizes& wanted) {
-    for (const auto& [name, entries, memory, key] : map_sizes(wanted)) {
-        bpf_map* map = bpf_object__find_map_by_name(object, std::string(name).c_str());
+    for (const auto& row : maps::table) {
+        bpf_map* map = bpf_object__find_map_by_name(object, std::string(row.name).c_str());
         if (!map) continue;
         int result = 0;
-        if (auto fd = fds.find(name); fd != fds.end())
+        if (auto fd = fds.find(row.name); fd != fds.end())
             result = bpf_map__reuse_fd(map, fd->second.get());
         else
-            result = bpf_map__set_max_entries(map, entries);
+            result = bpf_map__set_max_entries(map, row.entries(wanted));
         if (result < 0)
-            return std::unexpected(fmt::format("map {}: {}", name, std::generic_category().message(-result)));
+            return std::unexpected(fmt::format("map {}: {}", row.name, std::generic_category().message(-result)));
     }
     return {};
 }
@@ -270,11 +269,11 @@ std::expected<void, std::string> Programs::Loaded::load(bpf_object* object, cons
                                        name, std::generic_category().message(-result), log.tail()));
 }
 
-// After the maps are there. Without CONFIG_CGROUP_BPF a kernel has no such programs; and without the cookie of its
-// network namespace (Linux >= 5.14) weir cannot tell the node's sockets from pods'.
+// Loads the socket programs, after the maps are there. Without CONFIG_CGROUP_BPF a kernel has no such programs.
 void Programs::Loaded::load_sock(const Settings& settings, const KernelFacts& kernel) {
     if (!netns_cookie()) {
-        notes.push_back("this kernel does not name its network namespaces (SO_NETNS_COOKIE); no socket hooks");
+        // The programs tell the node's sockets from pods' by it.
+        notes.push_back("the cookie of this network namespace cannot be read (SO_NETNS_COOKIE); no socket hooks");
         return;
     }
     sock.reset(sock_bpf::open());
@@ -305,7 +304,7 @@ std::expected<void, std::string> Programs::Loaded::pin_new(const Settings& setti
     return {};
 }
 
-std::expected<Programs, std::string> Programs::load(const Settings& settings, bool pinned) {
+std::expected<Programs, std::string> Programs::load(const Settings& settings) {
     auto loaded = std::make_unique<Loaded>();
     loaded->xdp.reset(xdp_bpf::open());
     loaded->tc.reset(tc_bpf::open());
@@ -313,7 +312,7 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
     if (!loaded->xdp || !loaded->tc || !loaded->sweep)
         return std::unexpected(
             fmt::format("cannot open the embedded BPF objects: {}", std::generic_category().message(errno)));
-    if (pinned) loaded->adopt_pins(settings, loaded->xdp->obj);
+    loaded->adopt_pins(settings, loaded->xdp->obj);
     loaded->find_outgrown(settings.sizes);
     auto in_force = settings;
     in_force.sizes = loaded->sizes = sizes_in_force(settings.sizes, loaded->fds);
@@ -342,9 +341,7 @@ std::expected<Programs, std::string> Programs::load(const Settings& settings, bo
 
     loaded->load_sock(in_force, kernel);
 
-    if (pinned) {
-        if (auto pins = loaded->pin_new(settings); !pins) return std::unexpected(pins.error());
-    }
+    if (auto pins = loaded->pin_new(settings); !pins) return std::unexpected(pins.error());
     loaded->outgrown.clear();
     return Programs(std::move(loaded));
 }

@@ -19,12 +19,11 @@ class Programs {
 public:
     struct Loaded;
 
-    // Loads all programs. With pinned: maps that are pinned and of our ABI are adopted; those that the agent fills are
-    // made anew, with what they hold, where settings.sizes says another size, the others keep theirs. Maps of another
-    // ABI, or that do not fit together, are replaced and the flows in them lost; new ones are pinned. Without: private
-    // maps that vanish with this object.
-    // The error names the program and carries the verifier's or kernel's reason.
-    static std::expected<Programs, std::string> load(const Settings& settings, bool pinned);
+    // Loads all programs. Maps that are pinned and of our ABI are adopted; what becomes of each, and where
+    // settings.sizes says another size, is in maps::table (Restart). Maps of another ABI, or that do not fit together,
+    // are replaced and the flows in them lost. New maps are pinned. The error names the program and carries the
+    // verifier's or kernel's reason.
+    static std::expected<Programs, std::string> load(const Settings& settings);
 
     Programs(Programs&&) noexcept;
     Programs& operator=(Programs&&) noexcept;

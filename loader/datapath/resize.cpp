@@ -6,26 +6,14 @@
 #include <utility>
 #include <vector>
 
-#include "maps/pins.hpp"
+#include "maps/table.hpp"
 
 namespace weir::datapath {
 
 namespace {
 
-// Calls with an empty view of this map's type.
-auto with_type(std::string_view name, auto call) {
-    if (name == "frontends") return call(maps::FrontendMap());
-    if (name == "vips") return call(maps::VipMap());
-    if (name == "source_ranges") return call(maps::SourceRangeMap());
-    if (name == "slots") return call(maps::SlotMap());
-    if (name == "backends") return call(maps::BackendMap());
-    return call(maps::ServiceMap());
-}
-
 template <class Key, class Value>
-std::error_code copy(const maps::Map<Key, Value>& from, maps::Map<Key, Value> to) {
-    constexpr bool is_array =
-        std::is_same_v<maps::Map<Key, Value>, maps::SlotMap> || std::is_same_v<maps::Map<Key, Value>, maps::BackendMap>;
+std::error_code copy(const maps::Map<Key, Value>& from, maps::Map<Key, Value> to, maps::Kind kind) {
     constexpr std::size_t at_once = 4096;
     std::vector<std::pair<Key, Value>> part;
     std::error_code failure;
@@ -35,8 +23,9 @@ std::error_code copy(const maps::Map<Key, Value>& from, maps::Map<Key, Value> to
     };
     auto entries = to.max_entries();
     auto error = from.for_each([&](const Key& key, const Value& value) {
-        if constexpr (is_array) {
-            if (key >= entries) return;  // not in use, or there would be more
+        if constexpr (std::is_integral_v<Key>) {
+            // Not in use: entries_needed() would be more.
+            if (kind == maps::Kind::array && key >= entries) return;
         }
         part.emplace_back(key, value);
         if (part.size() == at_once) write();
@@ -46,11 +35,6 @@ std::error_code copy(const maps::Map<Key, Value>& from, maps::Map<Key, Value> to
 }
 
 }  // namespace
-
-bool is_filled_by_agent(std::string_view name) {
-    return name == "frontends" || name == "vips" || name == "source_ranges" || name == "slots" || name == "backends" ||
-           name == "services";
-}
 
 std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view name, const MapFds& fds) {
     std::uint64_t needed = 0;
@@ -67,7 +51,7 @@ std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view na
                     });
     } else if (name == "backends") {
         error = maps::view<maps::BackendMap>(fds.find(name)->second.get()).for_each([&](auto id, const auto& backend) {
-            if (backend.flags & abi::BACKEND_IN_USE) at_least(std::uint64_t{id} + 1);
+            if (maps::is_used(backend)) at_least(std::uint64_t{id} + 1);
         });
     } else if (name == "services") {
         // Their ids are no larger than the map.
@@ -75,8 +59,9 @@ std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view na
             at_least(id);
         });
     } else {
-        error = with_type(name, [&]<class M>(M) {
-            return maps::view<M>(fds.find(name)->second.get()).for_each([&](const auto&, const auto&) { ++needed; });
+        error = maps::with_view(name, [&]<class Key, class Value>(std::type_identity<maps::Map<Key, Value>>) {
+            return maps::view<maps::Map<Key, Value>>(fds.find(name)->second.get())
+                .for_each([&](const auto&, const auto&) { ++needed; });
         });
     }
     if (error) return std::unexpected(error);
@@ -84,7 +69,10 @@ std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view na
 }
 
 std::error_code carry_over(std::string_view name, const maps::Fd& from, const maps::Fd& to) {
-    return with_type(name, [&]<class M>(M) { return copy(maps::view<M>(from.get()), maps::view<M>(to.get())); });
+    return maps::with_view(name, [&]<class Key, class Value>(std::type_identity<maps::Map<Key, Value>>) {
+        using M = maps::Map<Key, Value>;
+        return copy(maps::view<M>(from.get()), maps::view<M>(to.get()), maps::find_map(name)->kind);
+    });
 }
 
 }  // namespace weir::datapath

@@ -15,14 +15,10 @@ namespace weir::datapath {
 
 using MapFds = std::map<std::string, maps::Fd, std::less<>>;
 
-// Filled by the agent alone: nothing is written while no agent runs, so a copy is complete. What the programs write
-// (flows, clients, sockets) changes with every packet; see docs/decisions/0043.
-bool is_filled_by_agent(std::string_view name);
-
-// How many entries a map that the agent fills must have at least for what it holds now.
+// How many entries a map that a restart resizes (maps::Restart) must have at least for what it holds now.
 std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view name, const MapFds& fds);
 
-// Everything that a map of this name holds, into a new one that has entries_needed().
+// Copies everything that a map of this name holds into a new one that has entries_needed().
 std::error_code carry_over(std::string_view name, const maps::Fd& from, const maps::Fd& to);
 
 }  // namespace weir::datapath

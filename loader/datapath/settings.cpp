@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "maps/abi.h"
+#include "maps/table.hpp"
 
 namespace weir::datapath {
 
@@ -29,32 +30,28 @@ std::uint64_t buckets(std::uint64_t entries) {
     return std::bit_ceil(std::max<std::uint64_t>(entries, 1)) * 16;
 }
 
-// struct htab_elem: 48 octets before the key.
-template <class Key, class Value>
-constexpr std::uint64_t hash_element = 48 + words(sizeof(Key)) + words(sizeof(Value));
-
-// LRU hash: all elements are there from the start.
-template <class Key, class Value>
-MapSize lru(std::string_view name, std::uint32_t entries, std::string_view key) {
-    return {name, entries, entries * hash_element<Key, Value> + buckets(entries), key};
-}
-
-// Hash without preallocation: the allocator keeps a pointer before each element.
-template <class Key, class Value>
-MapSize growing(std::string_view name, std::uint32_t entries, std::string_view key) {
-    return {name, entries, entries * allocated(hash_element<Key, Value> + 8) + buckets(entries), key};
-}
-
-// struct lpm_trie_node: 40 octets before the data; between n leaves there are up to n - 1 nodes.
-MapSize trie(std::string_view name, std::uint32_t entries, std::string_view key) {
-    constexpr std::uint64_t data = sizeof(abi::source_range_key) - sizeof(abi::source_range_key::prefix_length);
-    constexpr std::uint64_t node = 40 + data + sizeof(std::uint32_t);
-    return {name, entries, entries * 2 * allocated(node + 8), key};
-}
-
-template <class Value>
-MapSize array(std::string_view name, std::uint32_t entries, std::string_view key) {
-    return {name, entries, entries * words(sizeof(Value)), key};
+// Octets that the kernel takes for a full map.
+std::uint64_t memory_of(const maps::MapRow& map, std::uint64_t entries) {
+    // struct htab_elem: 48 octets before the key. Where elements are allocated one by one, the allocator keeps a
+    // pointer before each.
+    const std::uint64_t key = words(map.key_size), value = words(map.value_size), element = 48 + key + value;
+    switch (map.kind) {
+        case maps::Kind::hash:
+            return entries * allocated(element + 8) + buckets(entries);
+        case maps::Kind::lru_hash:
+            return entries * element + buckets(entries);
+        case maps::Kind::trie: {
+            // struct lpm_trie_node: 40 octets before the data; the key begins with the length of the prefix, which is
+            // no data. Between n leaves there are up to n - 1 nodes.
+            auto node = 40 + map.key_size - sizeof(std::uint32_t) + map.value_size;
+            return entries * 2 * allocated(node + 8);
+        }
+        case maps::Kind::array:
+            return entries * value;
+        case maps::Kind::per_cpu_array:
+            return entries * value * maps::raw::possible_cpus();
+    }
+    return 0;
 }
 
 }  // namespace
@@ -76,33 +73,12 @@ MapSizes resolve_sizes(MapSizes sizes, std::uint64_t memory_bytes) {
 }
 
 std::vector<MapSize> map_sizes(const MapSizes& sizes) {
-    constexpr std::string_view assured = "datapath.flowTable.assured", assured_udp = "datapath.flowTable.assuredUdp",
-                               unassured = "datapath.flowTable.unassured", frontends = "datapath.maps.frontends",
-                               fixed = "";
-    return {
-        growing<abi::frontend_key, abi::frontend>("frontends", sizes.frontends, frontends),
-        // Each frontend may have an address of its own.
-        growing<abi::address, abi::vip>("vips", sizes.frontends, frontends),
-        trie("source_ranges", sizes.source_ranges, "datapath.maps.sourceRanges"),
-        array<abi::slot_line>("slots", sizes.slots / abi::SLOTS_PER_LINE, "datapath.maps.slots"),
-        array<abi::backend>("backends", sizes.backends, "datapath.maps.backends"),
-        growing<std::uint32_t, abi::service_name>("services", sizes.services, "datapath.maps.services"),
-        lru<abi::affinity_key, abi::affinity>("affinity", sizes.affinity, "datapath.maps.affinity"),
-        lru<abi::flow4_key, abi::flow4>("flows4", sizes.flows_assured, assured),
-        lru<abi::flow6_key, abi::flow6>("flows6", sizes.flows_assured, assured),
-        lru<abi::flow4_key, abi::flow4>("flows4_udp", sizes.flows_assured_udp, assured_udp),
-        lru<abi::flow6_key, abi::flow6>("flows6_udp", sizes.flows_assured_udp, assured_udp),
-        array<abi::flow_pair>("unassured", sizes.unassured, unassured),
-        array<abi::pair_bucket>("unassured_index", sizes.unassured, unassured),
-        array<abi::pair_head>("unassured_head", 1, fixed),
-        lru<abi::fragment_key, abi::fragment>("fragments", sizes.fragments, "datapath.maps.fragments"),
-        lru<abi::socket_peer_key, abi::socket_peer>("socket_peers", sizes.socket_peers, "datapath.maps.socketPeers"),
-        growing<abi::snat_usage_key, abi::snat_usage>("snat_usage", 65536, fixed),
-        growing<std::uint32_t, abi::device>("devices", 1024, fixed),
-        array<abi::runtime>("runtime", 1, fixed),
-        {"verdicts", abi::VERDICT_KEYS,
-         abi::VERDICT_KEYS * std::uint64_t{sizeof(abi::verdict_count)} * maps::raw::possible_cpus(), fixed},
-    };
+    std::vector<MapSize> list;
+    for (const auto& map : maps::table) {
+        auto entries = map.entries(sizes);
+        list.push_back({map.name, entries, memory_of(map, entries), map.size.setting ? map.size.setting->key : ""});
+    }
+    return list;
 }
 
 std::uint64_t memory_of(const MapSizes& sizes) {

@@ -11,6 +11,7 @@
 #include "loader/model/address.hpp"
 #include "loader/net/local_ports.hpp"
 #include "maps/pins.hpp"
+#include "maps/sizes.hpp"
 
 namespace weir::datapath {
 
@@ -19,21 +20,7 @@ enum class XdpMode { automatic, native, generic, off };
 // automatic: tcx links where the kernel has them (Linux >= 6.6), else clsact filters.
 enum class TcMode { automatic, tcx, clsact };
 
-// max_entries of the maps; 0: chosen from the machine's memory (see resolve_sizes).
-struct MapSizes {
-    std::uint32_t frontends = 262144;
-    std::uint32_t services = 131072;
-    std::uint32_t backends = 524288;
-    std::uint32_t slots = 0;              // in slots; rounded up to whole lines
-    std::uint32_t flows_assured = 0;      // of TCP
-    std::uint32_t flows_assured_udp = 0;  // of UDP and SCTP
-    std::uint32_t unassured = 65536;      // connections; rounded up to a power of two
-    std::uint32_t source_ranges = 65536;
-    std::uint32_t affinity = 65536;
-    std::uint32_t fragments = 8192;
-    std::uint32_t socket_peers = 65536;
-    bool operator==(const MapSizes&) const = default;
-};
+using maps::MapSizes;
 
 // Defaults of nf_conntrack (Linux, Documentation/networking/nf_conntrack-sysctl.rst) where those are sensible; its five
 // days for an established TCP connection are cut to one, since the table is an LRU anyway.
@@ -72,7 +59,7 @@ struct MapSize {
     std::string_view key;   // of the configuration; empty: its size is fixed
 };
 
-// Every map of the datapath, in the order of maps::map_names().
+// Every map of the datapath, in the order of maps::table.
 std::vector<MapSize> map_sizes(const MapSizes& sizes);
 
 // Octets that all of them take when full.

@@ -11,8 +11,8 @@
 #include <cerrno>
 #include <map>
 #include <optional>
-#include <span>
 #include <system_error>
+#include <vector>
 
 #include "loader/apply/writer.hpp"
 #include "loader/datapath/libbpf_log.hpp"
@@ -22,6 +22,7 @@
 #include "loader/model/abi_address.hpp"
 #include "loader/view/config_in_force.hpp"
 #include "maps/pins.hpp"
+#include "maps/table.hpp"
 
 namespace weir::explain {
 
@@ -33,12 +34,6 @@ struct Destroy {
     void operator()(tc_bpf* skeleton) const { tc_bpf::destroy(skeleton); }
 };
 
-// What the agent writes and programs only read: safe to share.
-constexpr std::array<std::string_view, 8> read_only = {"frontends", "vips",     "source_ranges", "slots",
-                                                       "backends",  "services", "devices",       "runtime"};
-// What programs write, and a packet's fate depends on.
-constexpr std::array<std::string_view, 6> remembered = {"flows4",     "flows6",   "flows4_udp",
-                                                        "flows6_udp", "affinity", "unassured"};
 // An LRU map deals out free entries to processors by the hundred: this is little, and plenty for single packets. A
 // power of two, as the ring of unassured flows must have.
 constexpr std::uint32_t private_entries = 8192;
@@ -56,23 +51,25 @@ std::uint32_t entries_for(const Entries& entries) {
     return largest + 1;
 }
 
-// max_entries of private maps, by what they are to hold; 0: as declared.
-std::uint32_t entries_of(const plan::MapChanges& contents, std::string_view name) {
+// Sizes of private maps: room for the contents, and for the flows of a few packets.
+maps::MapSizes private_sizes(const plan::MapChanges& contents) {
     auto count = [](const auto& list) { return std::max<std::uint32_t>(1, static_cast<std::uint32_t>(list.size())); };
-    if (name == "frontends") return count(contents.frontends_on);
-    if (name == "vips") return count(contents.vips_on);
-    if (name == "source_ranges") return count(contents.source_ranges_on);
-    if (name == "services") return count(contents.services_on);
-    if (name == "backends") return entries_for(contents.backends_on);
-    if (name == "slots") {
-        std::uint32_t lines = 1;
-        for (const auto& [range, set, ids] : contents.slots)
-            lines = std::max(lines, range.offset / abi::SLOTS_PER_LINE + plan::lines_of(range.length));
-        return lines;
-    }
-    if (maps::is_statistic(name)) return 1;
-    bool is_private = std::ranges::find(remembered, name) != remembered.end() || name == "unassured_index";
-    return is_private ? private_entries : 0;
+    maps::MapSizes sizes;
+    for (const auto& setting : maps::size_settings) sizes.*setting.value = private_entries;
+    sizes.frontends = std::max(count(contents.frontends_on), count(contents.vips_on));
+    sizes.source_ranges = count(contents.source_ranges_on);
+    sizes.services = count(contents.services_on);
+    sizes.backends = entries_for(contents.backends_on);
+    std::uint32_t lines = 1;
+    for (const auto& [range, set, ids] : contents.slots)
+        lines = std::max(lines, range.offset / abi::SLOTS_PER_LINE + plan::lines_of(range.length));
+    sizes.slots = lines * abi::SLOTS_PER_LINE;
+    return sizes;
+}
+
+// What the agent fills, programs only read: a trial may share it.
+bool is_read_only(const maps::MapRow& map) {
+    return map.filled_by == maps::Filler::agent;
 }
 
 }  // namespace
@@ -110,16 +107,16 @@ std::expected<void, std::string> Trial::Loaded::open(const abi::datapath_config&
     fixed = config;
     fixed.unassured_pairs = private_entries;
     bpf_program__set_autoload(tc->progs.weir_egress, false);
-    for (auto name : maps::map_names()) {
-        bpf_map* map = bpf_object__find_map_by_name(tc->obj, std::string(name).c_str());
+    auto sizes = private_sizes(contents);
+    for (const auto& row : maps::table) {
+        bpf_map* map = bpf_object__find_map_by_name(tc->obj, std::string(row.name).c_str());
         if (!map) continue;
         int result = 0;
-        bool shared = !node.empty() && std::ranges::find(read_only, name) != read_only.end();
-        if (shared)
-            result = bpf_map__reuse_fd(map, node.find(name)->second.get());
-        else if (auto entries = entries_of(contents, name))
-            result = bpf_map__set_max_entries(map, entries);
-        if (result < 0) return std::unexpected(fmt::format("map {}: {}", name, reason(result)));
+        if (!node.empty() && is_read_only(row))
+            result = bpf_map__reuse_fd(map, node.find(row.name)->second.get());
+        else  // No sweeper runs here.
+            result = bpf_map__set_max_entries(map, row.filled_by == maps::Filler::sweeper ? 1 : row.entries(sizes));
+        if (result < 0) return std::unexpected(fmt::format("map {}: {}", row.name, reason(result)));
     }
     return {};
 }
@@ -225,12 +222,12 @@ std::expected<Trial, std::string> Trial::of_node(const datapath::Settings& setti
     if (!now || now->abi_version != abi::WEIR_ABI_VERSION)
         return std::unexpected(
             fmt::format("{}: made by another version of weir; use that version's command line", settings.pins.maps()));
-    for (std::span<const std::string_view> names : {std::span<const std::string_view>(read_only), {remembered}}) {
-        for (auto name : names) {
-            auto fd = maps::raw::open_pinned(settings.pins.map(name));
-            if (!fd) return std::unexpected(fmt::format("{}: {}", settings.pins.map(name), fd.error().message()));
-            loaded->node.emplace(name, std::move(*fd));
-        }
+    for (const auto& map : maps::table) {
+        // No program of a trial looks at it, and it may be missing.
+        if (map.filled_by == maps::Filler::sweeper) continue;
+        auto fd = maps::raw::open_pinned(settings.pins.map(map.name));
+        if (!fd) return std::unexpected(fmt::format("{}: {}", settings.pins.map(map.name), fd.error().message()));
+        loaded->node.emplace(map.name, std::move(*fd));
     }
     auto config = view::config_in_force(loaded->node.find("frontends")->second.get());
     if (!config)
@@ -283,13 +280,11 @@ std::expected<TrialResult, std::string> Trial::run(const view::Tuple& tuple, Ing
 }
 
 void Trial::forget() {
-    for (auto name : remembered) {
-        if (name == "unassured") {
-            view::UnassuredRing(map_fd(name)).clear();
-            continue;
-        }
-        std::array<std::byte, sizeof(abi::flow6_key)> key;  // the largest of them
-        int fd = map_fd(name);
+    view::UnassuredRing(map_fd("unassured")).clear();
+    for (const auto& map : maps::table) {
+        if (map.kind != maps::Kind::lru_hash) continue;
+        std::vector<std::byte> key(map.key_size);
+        int fd = map_fd(map.name);
         while (!maps::raw::next_key(fd, nullptr, key.data())) {
             if (maps::raw::erase(fd, key.data())) break;
         }

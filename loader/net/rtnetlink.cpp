@@ -118,7 +118,7 @@ std::optional<Neighbour> parse_neighbour(const nlmsghdr& message) {
                         .address = *address,
                         .mac = raw_bytes(attributes.find(NDA_LLADDR)),
                         .valid = message.nlmsg_type == RTM_NEWNEIGH && (header.ndm_state & nud_valid)};
-    // Entries that somebody else looks after: a routing daemon, or (Linux >= 5.16) the kernel itself.
+    // A routing daemon or the kernel itself looks after these entries.
     bool kept_by_others =
         (header.ndm_flags & NTF_EXT_LEARNED) || (attributes.number(NDA_FLAGS_EXT).value_or(0) & NTF_EXT_MANAGED);
     neighbour.stale = neighbour.valid && (header.ndm_state & NUD_STALE) && !kept_by_others;

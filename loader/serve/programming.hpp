@@ -22,22 +22,20 @@ public:
         if (!waiting_since_) waiting_since_ = now;
     }
     // The maps hold everything that has come in.
-    void written(Time now) {
+    void written() {
         waiting_since_.reset();
-        written_ = now;
+        written_ = true;
     }
 
     // No change has waited for too long; also while there has not been a first one.
     bool is_live(Time now) const { return !waiting_since_ || now - *waiting_since_ < timeout_; }
     // And the maps have been written at least once.
     bool is_current(Time now) const { return written_ && is_live(now); }
-    // Empty: never.
-    std::optional<Time> last_written() const { return written_; }
 
 private:
     Clock::duration timeout_;
     std::optional<Time> waiting_since_;
-    std::optional<Time> written_;
+    bool written_ = false;
 };
 
 }  // namespace weir::serve

@@ -14,6 +14,7 @@
 #include "loader/datapath/settings.hpp"
 #include "loader/datapath/skeletons.hpp"
 #include "maps/pins.hpp"
+#include "maps/table.hpp"
 
 // The linker hands the map layer's calls here (--wrap): each is one system call.
 namespace {
@@ -102,15 +103,6 @@ std::string slice_yaml(const Size& size, std::uint32_t i) {
     return text;
 }
 
-std::uint32_t entries_of(const datapath::MapSizes& sizes, std::string_view name, std::uint32_t declared) {
-    if (name == "frontends" || name == "vips") return sizes.frontends;
-    if (name == "services") return sizes.services;
-    if (name == "backends") return sizes.backends;
-    if (name == "slots") return sizes.slots / abi::SLOTS_PER_LINE;
-    if (name == "source_ranges") return sizes.source_ranges;
-    return declared;
-}
-
 struct Destroy {
     void operator()(tc_bpf* skeleton) const { tc_bpf::destroy(skeleton); }
 };
@@ -147,12 +139,13 @@ ControlPlane::ControlPlane() {
     auto sizes = datapath::resolve_sizes({}, datapath::machine_memory());
     std::unique_ptr<tc_bpf, Destroy> declared(tc_bpf::open());
     if (!declared) throw std::runtime_error("opening the embedded BPF objects failed");
-    for (std::string name :
-         {"frontends", "vips", "source_ranges", "slots", "backends", "services", "devices", "runtime"}) {
+    for (const auto& row : maps::table) {
+        if (row.filled_by != maps::Filler::agent) continue;
+        std::string name(row.name);
         const bpf_map* map = bpf_object__find_map_by_name(declared->obj, name.c_str());
         LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
         int fd = bpf_map_create(bpf_map__type(map), name.c_str(), bpf_map__key_size(map), bpf_map__value_size(map),
-                                entries_of(sizes, name, bpf_map__max_entries(map)), &options);
+                                row.entries(sizes), &options);
         if (fd < 0) throw std::runtime_error(fmt::format("map {}: {}; run as root", name, std::strerror(errno)));
         maps_.emplace(name, maps::Fd(fd));
     }

@@ -14,7 +14,7 @@
 
 #include "loader/datapath/skeletons.hpp"
 #include "maps/jiffy_clock.hpp"
-#include "maps/pins.hpp"
+#include "maps/table.hpp"
 #include "maps/verdict.hpp"
 
 namespace weir::test {
@@ -35,19 +35,20 @@ using Skeleton = std::unique_ptr<T, Destroy<T>>;
     throw std::runtime_error(fmt::format("{}: {}", what, std::strerror(errno)));
 }
 
-std::uint32_t entries_of(const Settings& settings, const std::string& name, std::uint32_t declared) {
-    if (name.starts_with("flows")) return settings.assured;
-    if (name == "unassured" || name == "unassured_index") return settings.unassured;
-    return std::min(declared, 4096u);
+maps::MapSizes sizes_of(const Settings& settings) {
+    maps::MapSizes sizes;
+    for (const auto& setting : maps::size_settings) sizes.*setting.value = 4096 * setting.per_entry;
+    sizes.flows_assured = sizes.flows_assured_udp = settings.assured;
+    sizes.unassured = settings.unassured;
+    return sizes;
 }
 
-maps::Fd create_map(const Settings& settings, const bpf_map* map) {
+maps::Fd create_map(const Settings& settings, const bpf_map* map, std::uint32_t entries) {
     std::string name = bpf_map__name(map);
     bpf_map_type type = bpf_map__type(map);
     if (settings.tables_refuse && type == BPF_MAP_TYPE_LRU_HASH) type = BPF_MAP_TYPE_HASH;
     LIBBPF_OPTS(bpf_map_create_opts, options, .map_flags = bpf_map__map_flags(map));
-    int fd = bpf_map_create(type, name.c_str(), bpf_map__key_size(map), bpf_map__value_size(map),
-                            entries_of(settings, name, bpf_map__max_entries(map)), &options);
+    int fd = bpf_map_create(type, name.c_str(), bpf_map__key_size(map), bpf_map__value_size(map), entries, &options);
     if (fd < 0) fail("map " + name);
     return maps::Fd(fd);
 }
@@ -112,9 +113,11 @@ abi::hook abi_hook(Hook hook) {
 Datapath::Datapath(const Settings& settings) : settings_(settings), objects_(std::make_unique<Objects>()) {
     Skeleton<xdp_bpf> declared(xdp_bpf::open());
     if (!declared) fail("opening a BPF object");
-    for (auto name : maps::map_names()) {
-        bpf_map* map = bpf_object__find_map_by_name(declared->obj, std::string(name).c_str());
-        if (map) maps_.emplace(name, create_map(settings, map));
+    auto sizes = sizes_of(settings);
+    for (const auto& row : maps::table) {
+        bpf_map* map = bpf_object__find_map_by_name(declared->obj, std::string(row.name).c_str());
+        auto entries = row.size.setting ? row.entries(sizes) : std::min(row.size.fixed, 4096u);
+        if (map) maps_.emplace(row.name, create_map(settings, map, entries));
     }
     std::uint32_t zero = 0;
     abi::runtime runtime{.abi_version = abi::WEIR_ABI_VERSION, .route_generation = 1};

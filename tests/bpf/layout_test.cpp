@@ -1,17 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do the kernel's half and ours see the same bytes? Compares maps/abi.h with the BTF of every object.
+// Do the kernel's half and ours see the same bytes? Compares the BTF of every object with maps/table.hpp (the maps,
+// their keys and values) and with maps/abi.h as the C++ compiler lays it out.
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
+#include <cxxabi.h>
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdlib>
+#include <functional>
 #include <map>
+#include <memory>
 #include <set>
 #include <string>
+#include <string_view>
+#include <type_traits>
+#include <typeinfo>
+#include <utility>
 #include <vector>
 
 #include "loader/datapath/skeletons.hpp"
 #include "maps/abi.h"
+#include "maps/table.hpp"
 
 namespace weir::test {
 namespace {
@@ -34,8 +45,12 @@ struct Layout {
 #define FIELD(type, field) \
     { #field, offsetof(abi::type, field), sizeof(abi::type::field) }
 
+// The structs of maps/abi.h, field by field: C++ cannot list the members of a struct itself. Every struct that a map of
+// the table holds has to be here (EveryStructOfAMapIsCompared).
 const std::map<std::string, Layout>& ours() {
     static const std::map<std::string, Layout> layouts = {
+        // The union in it has no name.
+        {"address", {sizeof(abi::address), {{"", 0, sizeof(abi::address::bytes)}}}},
         {"frontend_key",
          {sizeof(abi::frontend_key),
           {FIELD(frontend_key, address), FIELD(frontend_key, port_be), FIELD(frontend_key, protocol),
@@ -77,6 +92,14 @@ const std::map<std::string, Layout>& ours() {
         {"flow4", {sizeof(abi::flow4), {FIELD(flow4, flow), FIELD(flow4, source_be), FIELD(flow4, destination_be)}}},
         {"flow6", {sizeof(abi::flow6), {FIELD(flow6, flow), FIELD(flow6, source), FIELD(flow6, destination)}}},
         {"device", {sizeof(abi::device), {FIELD(device, source4_be), FIELD(device, flags), FIELD(device, source6)}}},
+        {"snat_usage_key",
+         {sizeof(abi::snat_usage_key),
+          {FIELD(snat_usage_key, source), FIELD(snat_usage_key, backend), FIELD(snat_usage_key, backend_port_be),
+           FIELD(snat_usage_key, protocol), FIELD(snat_usage_key, pad)}}},
+        {"snat_usage",
+         {sizeof(abi::snat_usage),
+          {FIELD(snat_usage, kept), FIELD(snat_usage, yielding), FIELD(snat_usage, counted_kept),
+           FIELD(snat_usage, counted_yielding), FIELD(snat_usage, sweep)}}},
         {"fragment_key",
          {sizeof(abi::fragment_key),
           {FIELD(fragment_key, source), FIELD(fragment_key, destination), FIELD(fragment_key, id_be),
@@ -135,7 +158,7 @@ std::vector<Field> fields_of(const btf* btf, const btf_type* type) {
     return fields;
 }
 
-// Checks every struct of ours that the object knows; answers their names.
+// Checks every struct of ours that the object knows and returns their names.
 std::set<std::string> compare(const bpf_object* object) {
     const btf* btf = bpf_object__btf(object);
     std::set<std::string> seen;
@@ -150,24 +173,120 @@ std::set<std::string> compare(const bpf_object* object) {
     return seen;
 }
 
-template <class Skeleton>
-class Opened {
+// A BPF object that is opened and not loaded: its maps and its BTF can be read.
+class Object {
 public:
-    Opened() : skeleton_(Skeleton::open()) {}
-    ~Opened() { Skeleton::destroy(skeleton_); }
-    Opened(const Opened&) = delete;
-    Opened& operator=(const Opened&) = delete;
-    const bpf_object* object() const { return skeleton_->obj; }
+    template <class Skeleton>
+    static Object open(std::string name) {
+        auto* skeleton = Skeleton::open();
+        return Object(std::move(name), skeleton->obj, [skeleton] { Skeleton::destroy(skeleton); });
+    }
+    Object(const Object&) = delete;
+    Object& operator=(const Object&) = delete;
+    ~Object() { destroy_(); }
+
+    const std::string& name() const { return name_; }
+    const bpf_object* object() const { return object_; }
+    const bpf_map* map(std::string_view name) const {
+        return bpf_object__find_map_by_name(object_, std::string(name).c_str());
+    }
 
 private:
-    Skeleton* skeleton_;
+    Object(std::string name, const bpf_object* object, std::function<void()> destroy)
+        : name_(std::move(name)), object_(object), destroy_(std::move(destroy)) {}
+
+    std::string name_;
+    const bpf_object* object_;
+    std::function<void()> destroy_;
 };
 
+// Calls for each object that the agent loads.
+void for_each_object(auto call) {
+    call(Object::open<xdp_bpf>("xdp"));
+    call(Object::open<tc_bpf>("tc"));
+    call(Object::open<sock_bpf>("sock"));
+    call(Object::open<sweep_bpf>("sweep"));
+}
+
+// Returns the type behind typedefs and qualifiers.
+const btf_type* resolved(const btf* btf, std::uint32_t id) {
+    const btf_type* type = btf__type_by_id(btf, id);
+    while (type && (btf_is_typedef(type) || btf_is_mod(type))) type = btf__type_by_id(btf, type->type);
+    return type;
+}
+
+// Returns what the key or value of a map is: the name of a struct, or how many octets an integer has.
+std::string type_name(const btf* btf, std::uint32_t id) {
+    const btf_type* type = resolved(btf, id);
+    if (!type) return "nothing";
+    if (btf_is_struct(type)) return btf__name_by_offset(btf, type->name_off);
+    return fmt::format("{} of {} octets", btf_is_int(type) ? "integer" : "something", btf__resolve_size(btf, id));
+}
+
+// The same of a C++ type.
+template <class T>
+std::string type_name() {
+    if constexpr (std::is_integral_v<T>) return fmt::format("integer of {} octets", sizeof(T));
+    int status = 0;
+    std::unique_ptr<char, decltype(&std::free)> name(::abi::__cxa_demangle(typeid(T).name(), nullptr, nullptr, &status),
+                                                     std::free);
+    const std::string space = "weir::abi::", whole = status == 0 ? name.get() : "";
+    return whole.starts_with(space) ? whole.substr(space.size()) : whole;
+}
+
+// Adds the names of the structs that a type consists of.
+void add_structs(const btf* btf, std::uint32_t id, std::set<std::string>& names) {
+    const btf_type* type = resolved(btf, id);
+    if (btf_is_array(type)) return add_structs(btf, btf_array(type)->type, names);
+    if (!btf_is_composite(type)) return;
+    std::string name = btf__name_by_offset(btf, type->name_off);
+    if (!name.empty()) names.insert(name);
+    for (std::uint32_t i = 0; i < btf_vlen(type); ++i) add_structs(btf, btf_members(type)[i].type, names);
+}
+
+bpf_map_type bpf_type(maps::Kind kind) {
+    switch (kind) {
+        case maps::Kind::hash:
+            return BPF_MAP_TYPE_HASH;
+        case maps::Kind::lru_hash:
+            return BPF_MAP_TYPE_LRU_HASH;
+        case maps::Kind::trie:
+            return BPF_MAP_TYPE_LPM_TRIE;
+        case maps::Kind::array:
+            return BPF_MAP_TYPE_ARRAY;
+        case maps::Kind::per_cpu_array:
+            return BPF_MAP_TYPE_PERCPU_ARRAY;
+    }
+    return BPF_MAP_TYPE_UNSPEC;
+}
+
+// An object's own: its sections of data, and one element per CPU for what does not fit the stack or outlives a packet.
+bool is_of_one_object(const bpf_map* map) {
+    return bpf_map__is_internal(map) ||
+           (bpf_map__type(map) == BPF_MAP_TYPE_PERCPU_ARRAY && bpf_map__max_entries(map) == 1);
+}
+
 TEST(Layout, EveryObjectSeesTheStructsAsUserSpaceDoes) {
-    std::set<std::string> seen = compare(Opened<xdp_bpf>().object());
-    seen.merge(compare(Opened<tc_bpf>().object()));
-    seen.merge(compare(Opened<sweep_bpf>().object()));
+    std::set<std::string> seen;
+    for_each_object([&](const Object& object) {
+        SCOPED_TRACE(object.name());
+        seen.merge(compare(object.object()));
+    });
     for (const auto& [name, layout] : ours()) EXPECT_TRUE(seen.contains(name)) << name << " is in no object";
+}
+
+TEST(Layout, EveryStructOfAMapIsCompared) {
+    std::set<std::string> structs;
+    for_each_object([&](const Object& object) {
+        const btf* btf = bpf_object__btf(object.object());
+        for (const auto& row : maps::table) {
+            const bpf_map* map = object.map(row.name);
+            ASSERT_TRUE(map) << row.name << " is not in " << object.name();
+            add_structs(btf, bpf_map__btf_key_type_id(map), structs);
+            add_structs(btf, bpf_map__btf_value_type_id(map), structs);
+        }
+    });
+    for (const auto& name : structs) EXPECT_TRUE(ours().contains(name)) << "struct " << name << " is not in ours()";
 }
 
 TEST(Layout, NoPaddingIsLeftToTheCompiler) {
@@ -181,36 +300,35 @@ TEST(Layout, NoPaddingIsLeftToTheCompiler) {
     }
 }
 
-TEST(Layout, MapsHaveTheKeysAndValuesThatUserSpaceWrites) {
-    Opened<tc_bpf> tc;
-    const std::map<std::string, std::pair<std::size_t, std::size_t>> sizes = {
-        {"frontends", {sizeof(abi::frontend_key), sizeof(abi::frontend)}},
-        {"vips", {sizeof(abi::address), sizeof(abi::vip)}},
-        {"source_ranges", {sizeof(abi::source_range_key), 4}},
-        {"affinity", {sizeof(abi::affinity_key), sizeof(abi::affinity)}},
-        {"fragments", {sizeof(abi::fragment_key), sizeof(abi::fragment)}},
-        {"socket_peers", {sizeof(abi::socket_peer_key), sizeof(abi::socket_peer)}},
-        {"slots", {4, sizeof(abi::slot_line)}},
-        {"backends", {4, sizeof(abi::backend)}},
-        {"snat_usage", {sizeof(abi::snat_usage_key), sizeof(abi::snat_usage)}},
-        {"services", {4, sizeof(abi::service_name)}},
-        {"flows4", {sizeof(abi::flow4_key), sizeof(abi::flow4)}},
-        {"flows6", {sizeof(abi::flow6_key), sizeof(abi::flow6)}},
-        {"flows4_udp", {sizeof(abi::flow4_key), sizeof(abi::flow4)}},
-        {"flows6_udp", {sizeof(abi::flow6_key), sizeof(abi::flow6)}},
-        {"unassured", {4, sizeof(abi::flow_pair)}},
-        {"unassured_index", {4, sizeof(abi::pair_bucket)}},
-        {"unassured_head", {4, sizeof(abi::pair_head)}},
-        {"devices", {4, sizeof(abi::device)}},
-        {"runtime", {4, sizeof(abi::runtime)}},
-        {"verdicts", {4, sizeof(abi::verdict_count)}},
-    };
-    for (const auto& [name, size] : sizes) {
-        const bpf_map* map = bpf_object__find_map_by_name(tc.object(), name.c_str());
-        ASSERT_TRUE(map) << name;
-        EXPECT_EQ(bpf_map__key_size(map), size.first) << name;
-        EXPECT_EQ(bpf_map__value_size(map), size.second) << name;
-    }
+TEST(Layout, EveryMapOfTheTableIsInEveryObjectAsTheTableSays) {
+    for_each_object([](const Object& object) {
+        const btf* btf = bpf_object__btf(object.object());
+        auto compare_map = [&]<class View>(const maps::TypedRow<View>& row) {
+            SCOPED_TRACE(fmt::format("map {} of {}", row.name, object.name()));
+            const bpf_map* map = object.map(row.name);
+            ASSERT_TRUE(map) << "it is in the table alone";
+            EXPECT_EQ(bpf_map__type(map), bpf_type(row.kind));
+            EXPECT_EQ(bpf_map__key_size(map), row.key_size);
+            EXPECT_EQ(bpf_map__value_size(map), row.value_size);
+            EXPECT_EQ(type_name(btf, bpf_map__btf_key_type_id(map)), type_name<typename View::key_type>());
+            EXPECT_EQ(type_name(btf, bpf_map__btf_value_type_id(map)), type_name<typename View::value_type>());
+            // The others are placeholders, but the size of these is known to the programs.
+            if (!row.size.setting && row.kind != maps::Kind::hash) {
+                EXPECT_EQ(bpf_map__max_entries(map), row.size.fixed);
+            }
+        };
+        std::apply([&](const auto&... rows) { (compare_map(rows), ...); }, maps::typed_table);
+    });
+}
+
+TEST(Layout, EveryMapOfAnObjectIsInTheTable) {
+    for_each_object([](const Object& object) {
+        const bpf_map* map = nullptr;
+        bpf_object__for_each_map(map, object.object()) {
+            EXPECT_TRUE(is_of_one_object(map) || maps::find_map(bpf_map__name(map)))
+                << "map " << bpf_map__name(map) << " of " << object.name() << " is not in maps/table.hpp";
+        }
+    });
 }
 
 }  // namespace

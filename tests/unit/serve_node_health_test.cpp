@@ -66,7 +66,7 @@ TEST(Programming, IsCurrentOnceTheMapsAreWritten) {
     EXPECT_FALSE(programming.is_current(start));
     programming.queued(start);
     EXPECT_FALSE(programming.is_current(start + 1s));
-    programming.written(start + 2s);
+    programming.written();
     EXPECT_TRUE(programming.is_current(start + 2s));
     // Nothing to do is no reason for doubt.
     EXPECT_TRUE(programming.is_current(start + 24h));
@@ -75,13 +75,13 @@ TEST(Programming, IsCurrentOnceTheMapsAreWritten) {
 TEST(Programming, IsStaleWhenTheOldestChangeHasWaitedTooLong) {
     Programming programming(60s);
     Programming::Time start{};
-    programming.written(start);
+    programming.written();
     programming.queued(start + 10s);
     programming.queued(start + 60s);
     EXPECT_TRUE(programming.is_current(start + 69s));
     EXPECT_FALSE(programming.is_current(start + 70s));
     EXPECT_FALSE(programming.is_live(start + 70s));
-    programming.written(start + 80s);
+    programming.written();
     EXPECT_TRUE(programming.is_current(start + 80s));
 }
 
