@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trial on a node's maps tells what the program found there, and not what somebody else thinks that it must find.
+// A trial on a node's maps tells what the program found there, not what user space expects it to find.
 #include "loader/explain/trial.hpp"
 
 #include <bpf/bpf.h>
@@ -16,7 +16,7 @@
 namespace weir::test {
 namespace {
 
-// The maps of a datapath, pinned where nobody else sees them.
+// The maps of a datapath, pinned in a bpffs that is mounted for this process alone.
 class Pinned {
 public:
     explicit Pinned(const Datapath& datapath) {
