@@ -114,7 +114,7 @@ std::vector<model::Problem> Attachments::problems(const net::Links& links) const
         problems.push_back(problem(Severity::warning, refused.name + " is left out: " + refused.reason));
     if (!socket_problem_.empty()) problems.push_back(problem(Severity::warning, socket_problem_));
     for (const auto& name : net::missing_uplinks(links.all, rules_))
-        problems.push_back(problem(Severity::error, name + ": no such interface; it is attached when it appears"));
+        problems.push_back(problem(Severity::warning, name + ": no such interface; it is attached when it appears"));
     return problems;
 }
 

@@ -53,7 +53,7 @@ Settings two_ports() {
 class TrialOfNode : public testing::TestWithParam<Case> {
 protected:
     void SetUp() override {
-        datapath::Settings settings{.pins = pinned.paths(), .snat_port_min = 61000, .snat_port_max = 61001};
+        datapath::Settings settings{.pins = pinned.paths(), .snat_ports = {61000, 61001}};
         auto made = explain::Trial::of_node(settings);
         ASSERT_TRUE(made) << made.error();
         trial.emplace(std::move(*made));

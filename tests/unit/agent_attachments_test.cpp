@@ -160,7 +160,7 @@ TEST_F(AttachmentsTest, SaysWhichUplinkIsMissingUntilItAppears) {
     EXPECT_FALSE(attach({device(2, "eth0")}).has_changed);
     EXPECT_THAT(log.take(), HasSubstr("warning: eth7: no such interface"));
     EXPECT_THAT(problems(),
-                HasSubstr(R"("error","message":"eth7: no such interface; it is attached when it appears")"));
+                HasSubstr(R"("warning","message":"eth7: no such interface; it is attached when it appears")"));
     attach({device(2, "eth0")});
     EXPECT_EQ(log.take(), "") << "once";
     EXPECT_TRUE(attach({device(7, "eth7")}).uplinks.contains(7));
