@@ -16,8 +16,8 @@ void Adoption::adopted() {
     state_ = State::adopting;
 }
 
-std::set<model::ObjectName> Adoption::source_read(bool is_clean) {
-    if (state_ == State::adopting || state_ == State::held) state_ = is_clean ? State::adopting : State::held;
+std::set<model::ObjectName> Adoption::source_read(bool is_synced) {
+    if (state_ == State::adopting || state_ == State::held) state_ = is_synced ? State::adopting : State::held;
     if (!may_remove()) return {};
     return std::exchange(held_back_, {});
 }

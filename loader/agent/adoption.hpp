@@ -16,15 +16,15 @@ namespace weir::agent {
 //              it is so                                        remove  attach  keep allocations
 //   fresh      no maps were taken over, nothing is planned     yes     no      no
 //   adopting   maps were taken over, and no plan has come yet  yes     no      no
-//   held       the same, but the source has errors             no      yes     yes
+//   held       the same, but the source is not synced          no      yes     yes
 //   settled    a plan of everything has been made              yes     yes     no
 //
 //   fresh    --adopted()--> adopting
-//   adopting --source_read(not clean)--> held --source_read(clean)--> adopting
+//   adopting --source_read(not synced)--> held --source_read(synced)--> adopting
 //   fresh, adopting --planned()--> settled; out of adopting, what no plan has claimed is removed now
 //
 // remove: a Service may go, or lose its last endpoints, and so may what no plan claims. Nothing is planned before the
-// source has told everything once (Planning::is_synced), so that fresh and adopting remove nothing earlier than that.
+// source has been read through once (Planning::is_read), so that fresh and adopting remove nothing earlier than that.
 // attach: the programs may be attached to interfaces, once the maps hold a plan of everything (written()).
 // keep allocations: what was allocated to Services that are not there is given to no others.
 class Adoption {
@@ -57,9 +57,9 @@ public:
     // The maps of an earlier agent were taken over.
     void adopted();
 
-    // The source has told everything. is_clean: it has no errors, so that what it does not name is not there. Returns
-    // the Services to plan again, since their last plan was held back and need not be any more.
-    std::set<model::ObjectName> source_read(bool is_clean);
+    // The source has been read through. is_synced: it could tell everything that exists, so that what it does not name
+    // is not there. Returns the Services to plan again, since their last plan was held back and need not be any more.
+    std::set<model::ObjectName> source_read(bool is_synced);
 
     // Answers whether this plan is to be held back: it would take away all that the maps hold of its Service.
     // is_served: the maps hold something of it.

@@ -95,11 +95,11 @@ void Agent::on_source(source::Report report) {
     health_.queued();
     for (auto& change : std::exchange(report.changes, {})) planning_.apply(std::move(change));
     if (!report.complete) return;
-    bool is_clean =
+    bool is_synced =
         std::ranges::none_of(report.problems, [](const auto& p) { return p.severity == model::Severity::error; });
     bool was_held = planning_.adoption().is_held();
     problems_.note(Problems::Area::source, std::move(report.problems));
-    planning_.source_read(is_clean);
+    planning_.source_read(is_synced);
     if (planning_.adoption().is_held() && !was_held)
         spdlog::error("nothing that the last agent served is taken away until these files are right");
     update_node();
@@ -124,7 +124,7 @@ void Agent::update_node() {
 
 // Brings everything up to date with what the source and the interfaces say.
 void Agent::program() {
-    if (!node_.has_links() || !planning_.is_synced()) return;
+    if (!node_.has_links() || !planning_.is_read()) return;
     auto plans = planning_.take(programmer_.waiting());
     tell(plans);
     if (planning_.adoption().planned()) programmer_.finish_adoption();

@@ -18,9 +18,9 @@ void Planning::adopt(const plan::MapContents& contents) {
     adoption_.adopted();
 }
 
-void Planning::source_read(bool is_clean) {
-    is_synced_ = true;
-    for (const auto& name : adoption_.source_read(is_clean)) cluster_.mark_dirty(name);
+void Planning::source_read(bool is_synced) {
+    is_read_ = true;
+    for (const auto& name : adoption_.source_read(is_synced)) cluster_.mark_dirty(name);
     planner_.keep_adopted(adoption_.keeps_allocations());
 }
 

@@ -22,10 +22,10 @@ public:
     void set_node(plan::NodeContext node);
     // Takes over what the maps of an earlier agent hold.
     void adopt(const plan::MapContents& contents);
-    // The source has told everything that exists. is_clean: without errors.
-    void source_read(bool is_clean);
+    // The source has been read through. is_synced: it could tell everything that exists.
+    void source_read(bool is_synced);
     // Whether source_read() was called: before that no plan is of everything.
-    bool is_synced() const { return is_synced_; }
+    bool is_read() const { return is_read_; }
 
     // The plans that have changed and those of the Services that wait for room in the maps, without those that are
     // held back.
@@ -43,7 +43,7 @@ private:
     Adoption adoption_;
     std::function<bool(const model::ObjectName&)> is_served_;
     std::map<model::ObjectName, plan::ServiceState> not_balanced_;
-    bool is_synced_ = false;
+    bool is_read_ = false;
 };
 
 }  // namespace weir::agent

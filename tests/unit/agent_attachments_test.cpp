@@ -67,11 +67,12 @@ protected:
     std::string problems() const { return boost::json::serialize(to_json(attachments.problems(links))); }
 
     test::Log log;
-    FakeHooks* hooks = new FakeHooks;  // attachments has it
+    std::unique_ptr<FakeHooks> owned = std::make_unique<FakeHooks>();
+    FakeHooks* hooks = owned.get();
     Problems told;
     net::InterfaceRules rules;
     net::Links links;
-    Attachments attachments{std::unique_ptr<Hooks>(hooks), rules, told};
+    Attachments attachments{std::move(owned), rules, told};
 };
 
 TEST_F(AttachmentsTest, AttachesByRoleAndOnce) {

@@ -52,9 +52,9 @@ protected:
 TEST_F(PlanningTest, TellsWhatHasChangedAndWhatWaits) {
     add(service("a", "10.96.0.1"));
     add(slice("a", {{"10.0.0.1"}}));
-    EXPECT_FALSE(planning.is_synced());
+    EXPECT_FALSE(planning.is_read());
     planning.source_read(true);
-    EXPECT_TRUE(planning.is_synced());
+    EXPECT_TRUE(planning.is_read());
     EXPECT_THAT(take(), ElementsAre("a: 10.0.0.1:8080"));
     EXPECT_THAT(take(), IsEmpty());
     EXPECT_THAT(take({name_of("a")}), ElementsAre("a: 10.0.0.1:8080"));

@@ -176,7 +176,9 @@ TEST_F(ProgrammerTest, WritesTheEndOfAnAdoptionAfterThePlans) {
 
 TEST_F(ProgrammerTest, SaysWhyMapsCannotBeTakenOver) {
     writer.is_readable = false;
-    EXPECT_EQ(programmer.adopt().error(), "map frontends: no");
+    auto contents = programmer.adopt();
+    ASSERT_FALSE(contents);
+    EXPECT_EQ(contents.error(), "map frontends: no");
 }
 
 class CrowdedProgrammerTest : public testing::Test {
