@@ -29,10 +29,6 @@ constexpr auto publish_delay = 50ms;
 // allocator would keep several times what the agent needs.
 constexpr std::size_t many_services = 1000;
 
-view::SnatRange snat_range(const config::Config& config) {
-    return {config.datapath.snat_port_min, config.datapath.snat_port_max};
-}
-
 bool has_backends(const plan::ServicePlan& plan) {
     return std::ranges::any_of(plan.ports, [](const auto& port) { return !port.sets.empty(); });
 }
@@ -53,7 +49,7 @@ Agent::Agent(boost::asio::io_context& io, const config::Config& config, const da
       writer_(programs),
       attacher_(config.datapath, programs),
       sweeper_(
-          io, programs, snat_range(config), [this](const auto& result) { on_sweep(result); },
+          io, programs, config.datapath.snat_ports, [this](const auto& result) { on_sweep(result); },
           [this](const auto& aborted) { on_sockets(aborted); }),
       links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
       source_(io, config.manifests, [this](auto report) { on_source(std::move(report)); }),
@@ -69,7 +65,8 @@ Agent::Agent(boost::asio::io_context& io, const config::Config& config, const da
                   note_problem("health", health_.problems());
                   publish_later();
               }),
-      snat_watch_(snat_range(config), snat_drops(), [this](const auto& endpoints) { return owners_of(endpoints); }),
+      snat_watch_(config.datapath.snat_ports, snat_drops(),
+                  [this](const auto& endpoints) { return owners_of(endpoints); }),
       retry_timer_(io),
       sweep_timer_(io),
       publish_timer_(io) {}
@@ -149,16 +146,7 @@ void Agent::update_node() {
 }
 
 plan::NodeContext Agent::node_context() const {
-    auto context = config::context_of(config_);
-    std::vector<model::Address> of_uplinks;
-    for (const auto& assigned : net::assign(links_, default_routes_, config_.interfaces)) {
-        for (const auto& address : assigned.first.addresses) {
-            context.addresses.push_back(address);
-            if (assigned.second == net::Role::uplink) of_uplinks.push_back(address);
-        }
-    }
-    config::fill_node(context, cluster_, of_uplinks, config_.node_port_addresses);
-    return context;
+    return config::node_context(config_, cluster_, links_, default_routes_);
 }
 
 void Agent::program() {

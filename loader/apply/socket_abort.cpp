@@ -9,12 +9,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <optional>
 #include <system_error>
 #include <vector>
 
+#include "loader/model/abi_address.hpp"
 #include "loader/net/netlink.hpp"
 
 namespace weir::apply {
@@ -51,12 +53,10 @@ std::expected<std::vector<ConnectedSocket>, std::string> connected_udp_sockets(n
 abi::socket_peer_key peer_of(const ConnectedSocket& socket) {
     abi::socket_peer_key key{};
     key.cookie = std::uint64_t{socket.id.idiag_cookie[1]} << 32 | socket.id.idiag_cookie[0];
-    if (socket.family == AF_INET) {
-        key.address.bytes[10] = key.address.bytes[11] = 0xff;
-        key.address.words_be[3] = socket.id.idiag_dst[0];
-    } else {
-        std::memcpy(key.address.bytes, socket.id.idiag_dst, sizeof(key.address.bytes));
-    }
+    if (socket.family == AF_INET)
+        key.address = model::abi_address(socket.id.idiag_dst[0]);
+    else
+        std::ranges::copy(socket.id.idiag_dst, key.address.words_be);
     key.port_be = socket.id.idiag_dport;
     key.protocol = IPPROTO_UDP;
     key.side = abi::SOCKET_PEER_BACKEND;

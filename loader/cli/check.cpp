@@ -77,15 +77,15 @@ Finding judge_jit(std::optional<int> jit) {
 }
 
 Finding judge_bpffs(const HostFacts& facts, const std::string& pin_path) {
+    using datapath::BpffsState;
     if (facts.bpffs == BpffsState::mounted) return {"bpffs", State::ok, fmt::format("{} is on a bpffs", pin_path), ""};
+    std::string remedy(datapath::bpffs_remedy(facts.bpffs));
     if (facts.bpffs == BpffsState::elsewhere)
-        return {"bpffs", State::missing, fmt::format("{} is not on a bpffs", pin_path),
-                "choose a --pin-path under /sys/fs/bpf, or mount one there: mount -t bpf bpf DIR"};
+        return {"bpffs", State::missing, fmt::format("{} is not on a bpffs", pin_path), remedy};
     if (facts.capabilities >> CAP_SYS_ADMIN & 1)
         return {"bpffs", State::note, "no bpffs is mounted at /sys/fs/bpf", "nothing: `weir run` mounts it"};
     return {"bpffs", State::missing,
-            "no bpffs is mounted at /sys/fs/bpf and this process lacks CAP_SYS_ADMIN to mount it",
-            "mount -t bpf bpf /sys/fs/bpf"};
+            "no bpffs is mounted at /sys/fs/bpf and this process lacks CAP_SYS_ADMIN to mount it", remedy};
 }
 
 void judge_sockets(const HostFacts& facts, const datapath::Settings& settings, std::vector<Finding>& findings) {
@@ -181,26 +181,8 @@ Finding judge_forwarding(std::string name, std::optional<int> on, const std::str
 }
 
 Finding judge_snat_ports(const HostFacts& facts, const datapath::Settings& settings) {
-    PortRange ports{settings.snat_port_min, settings.snat_port_max};
-    auto text = fmt::format("{}-{}", ports.first, ports.second);
-    if (!facts.local_ports) return {"snat-ports", State::note, "the range of the node's own ports is unknown", ""};
-    unsigned shared = 0;
-    for (unsigned port = std::max(ports.first, facts.local_ports->first);
-         port <= std::min(ports.second, facts.local_ports->second); ++port) {
-        bool reserved = std::ranges::any_of(
-            facts.reserved_ports, [&](const PortRange& range) { return range.first <= port && port <= range.second; });
-        if (!reserved) ++shared;
-    }
-    if (shared == 0)
-        return {"snat-ports", State::ok, fmt::format("{}, which the node itself does not choose", text), ""};
-    return {"snat-ports", State::note,
-            fmt::format(
-                "{} of {} may also be chosen by the node itself (net.ipv4.ip_local_port_range {}-{}): replies may be "
-                "taken for those of another connection",
-                shared, text, facts.local_ports->first, facts.local_ports->second),
-            fmt::format("sysctl -w net.ipv4.ip_local_reserved_ports={} (beside those there), or set datapath.snatPorts "
-                        "elsewhere",
-                        text)};
+    auto advice = net::judge_snat_ports(settings.snat_ports, facts.local_ports);
+    return {"snat-ports", advice.safe ? State::ok : State::note, advice.detail, advice.remedy};
 }
 
 Finding judge_memory(const HostFacts& facts) {

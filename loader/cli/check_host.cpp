@@ -1,16 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/cli/check_host.hpp"
 
-#include <linux/magic.h>
-#include <sys/statfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <charconv>
-#include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <sstream>
 
 #include "loader/apply/socket_abort.hpp"
@@ -20,11 +15,6 @@
 namespace weir::cli {
 
 namespace {
-
-std::string file_text(const std::string& path) {
-    std::ifstream file(path);
-    return {std::istreambuf_iterator<char>(file), {}};
-}
 
 std::optional<int> file_number(const std::string& path) {
     int value = 0;
@@ -41,27 +31,6 @@ std::uint64_t effective_capabilities() {
         return set;
     }
     return 0;
-}
-
-BpffsState bpffs_state(const std::filesystem::path& pin_path) {
-    auto path = pin_path.lexically_normal();
-    std::error_code ignored;
-    auto existing = path;
-    while (existing.has_relative_path() && !std::filesystem::exists(existing, ignored))
-        existing = existing.parent_path();
-    struct statfs info {};
-    if (::statfs(existing.c_str(), &info) == 0 && static_cast<unsigned long>(info.f_type) == BPF_FS_MAGIC)
-        return BpffsState::mounted;
-    const std::filesystem::path standard = "/sys/fs/bpf";
-    bool standard_place =
-        std::mismatch(standard.begin(), standard.end(), path.begin(), path.end()).first == standard.end();
-    return standard_place ? BpffsState::mountable : BpffsState::elsewhere;
-}
-
-std::optional<PortRange> local_ports() {
-    PortRange range;
-    if (std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> range.first >> range.second) return range;
-    return std::nullopt;
 }
 
 int rp_filter(const std::string& interface) {
@@ -91,21 +60,6 @@ void read_interfaces(const config::Config& config, HostFacts& facts) {
 
 }  // namespace
 
-std::vector<PortRange> parse_port_list(const std::string& text) {
-    std::vector<PortRange> ranges;
-    std::istringstream items(text);
-    for (std::string item; std::getline(items, item, ',');) {
-        PortRange range;
-        const char* end = item.data() + item.size();
-        auto low = std::from_chars(item.data(), end, range.first);
-        if (low.ec != std::errc{}) continue;
-        range.second = range.first;
-        if (low.ptr != end && *low.ptr == '-') std::from_chars(low.ptr + 1, end, range.second);
-        ranges.push_back(range);
-    }
-    return ranges;
-}
-
 HostFacts read_host(const config::Config& config) {
     HostFacts facts;
     utsname name{};
@@ -114,14 +68,13 @@ HostFacts read_host(const config::Config& config) {
     facts.bpf_error = datapath::try_bpf();
     facts.btf = ::access("/sys/kernel/btf/vmlinux", R_OK) == 0;
     facts.jit = file_number("/proc/sys/net/core/bpf_jit_enable");
-    facts.bpffs = bpffs_state(config.datapath.pins.root);
+    facts.bpffs = datapath::bpffs_state(config.datapath.pins.root);
     facts.cgroup = datapath::open_cgroup(config.datapath.cgroup);
     facts.socket_abort = apply::can_abort_sockets();
     facts.tcx = datapath::kernel_has_tcx();
     facts.forwarding4 = file_number("/proc/sys/net/ipv4/ip_forward");
     facts.forwarding6 = file_number("/proc/sys/net/ipv6/conf/all/forwarding");
-    facts.local_ports = local_ports();
-    facts.reserved_ports = parse_port_list(file_text("/proc/sys/net/ipv4/ip_local_reserved_ports"));
+    facts.local_ports = net::read_local_ports();
     facts.memory = datapath::machine_memory();
     facts.memory_needed = datapath::memory_of(config.datapath.sizes);
     read_interfaces(config, facts);

@@ -7,17 +7,16 @@
 #include <optional>
 #include <string>
 #include <system_error>
-#include <utility>
 #include <vector>
 
 #include "loader/config/config.hpp"
+#include "loader/datapath/bpffs.hpp"
 #include "loader/datapath/cgroup.hpp"
 #include "loader/datapath/probe.hpp"
+#include "loader/net/local_ports.hpp"
 #include "loader/net/roles.hpp"
 
 namespace weir::cli {
-
-using PortRange = std::pair<unsigned, unsigned>;  // both inclusive
 
 struct UplinkFacts {
     std::string name;
@@ -26,8 +25,6 @@ struct UplinkFacts {
     int rp_filter = 0;  // what is in force: the greater of the interface's and "all"
 };
 
-enum class BpffsState { mounted, mountable, elsewhere };
-
 // Nothing in an optional: the kernel (or this network namespace) has no such file.
 struct HostFacts {
     std::string kernel_release;
@@ -35,14 +32,13 @@ struct HostFacts {
     std::error_code bpf_error;
     bool btf = false;
     std::optional<int> jit;
-    BpffsState bpffs = BpffsState::mounted;
+    datapath::BpffsState bpffs = datapath::BpffsState::mounted;
     std::expected<datapath::Cgroup, std::string> cgroup;  // for socket hooks; the error says why there is none
     std::expected<void, std::string> socket_abort;        // of UDP sockets; the error says what is lacking
     datapath::Answer tcx = datapath::Answer::unknown;
     std::optional<int> forwarding4;
     std::optional<int> forwarding6;
-    std::optional<PortRange> local_ports;
-    std::vector<PortRange> reserved_ports;
+    net::LocalPorts local_ports;
     std::uint64_t memory = 0;         // of the machine, bytes
     std::uint64_t memory_needed = 0;  // by the maps when full
     std::string links_error;          // why the interfaces could not be read
@@ -53,8 +49,5 @@ struct HostFacts {
 };
 
 HostFacts read_host(const config::Config& config);
-
-// "8080,9000-9010", as in net.ipv4.ip_local_reserved_ports.
-std::vector<PortRange> parse_port_list(const std::string& text);
 
 }  // namespace weir::cli

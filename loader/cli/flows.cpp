@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "loader/cli/commands.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/view/flow_entry.hpp"
 #include "loader/view/names.hpp"
 #include "loader/view/node_view.hpp"
@@ -23,23 +24,16 @@ struct FlowRow {
     abi::flow6 value;
 };
 
-abi::address mapped(__be32 ipv4_be) {
-    abi::address out{};
-    out.words_be[2] = htonl(0xffff);
-    out.words_be[3] = ipv4_be;
-    return out;
-}
-
 FlowRow row_of(const abi::flow4_key& key, const abi::flow4& flow) {
     FlowRow row{};
-    row.key.source = mapped(key.source_be);
-    row.key.destination = mapped(key.destination_be);
+    row.key.source = model::abi_address(key.source_be);
+    row.key.destination = model::abi_address(key.destination_be);
     row.key.source_port_be = key.source_port_be;
     row.key.destination_port_be = key.destination_port_be;
     row.key.protocol = key.protocol;
     row.value.flow = flow.flow;
-    row.value.source = mapped(flow.source_be);
-    row.value.destination = mapped(flow.destination_be);
+    row.value.source = model::abi_address(flow.source_be);
+    row.value.destination = model::abi_address(flow.destination_be);
     return row;
 }
 
@@ -75,7 +69,7 @@ double seconds_since(std::uint32_t tick) {
 }
 
 std::string endpoint(const abi::address& address, __be16 port_be) {
-    return model::to_string(view::address_of(address), ntohs(port_be));
+    return model::to_string(model::address_of(address), ntohs(port_be));
 }
 
 class Listing {

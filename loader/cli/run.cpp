@@ -13,7 +13,8 @@
 
 #include "loader/agent/agent.hpp"
 #include "loader/cli/commands.hpp"
-#include "loader/datapath/kernel.hpp"
+#include "loader/datapath/bpffs.hpp"
+#include "loader/net/local_ports.hpp"
 
 namespace weir::cli {
 
@@ -24,16 +25,10 @@ int fail(const std::string& what) {
     return 1;
 }
 
-// SNAT ports must not be ports that the node itself may choose for its connections.
-void warn_of_port_overlap(const config::Config& config) {
-    unsigned low = 0;
-    unsigned high = 0;
-    std::ifstream("/proc/sys/net/ipv4/ip_local_port_range") >> low >> high;
-    if (high == 0 || config.datapath.snat_port_min > high || config.datapath.snat_port_max < low) return;
-    spdlog::warn(
-        "SNAT ports {}-{} overlap the node's own ports {}-{}: a reply may be taken for another connection; set "
-        "net.ipv4.ip_local_port_range to end below, or datapath.snatPorts elsewhere",
-        config.datapath.snat_port_min, config.datapath.snat_port_max, low, high);
+void warn_of_snat_ports(const config::Config& config) {
+    auto advice = net::judge_snat_ports(config.datapath.snat_ports, net::read_local_ports());
+    if (!advice.safe)
+        spdlog::warn("SNAT ports: {}{}{}", advice.detail, advice.remedy.empty() ? "" : "; ", advice.remedy);
 }
 
 void warn_of_forwarding() {
@@ -75,7 +70,7 @@ int run_agent(const config::Config& config) {
     if (!programs) return fail(programs.error());
     for (const auto& note : programs->notes()) spdlog::warn("{}", note);
     for (const auto& size : programs->unapplied()) spdlog::warn("{}", size);
-    warn_of_port_overlap(config);
+    warn_of_snat_ports(config);
     warn_of_forwarding();
 
     boost::asio::io_context io;

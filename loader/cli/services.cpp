@@ -9,6 +9,7 @@
 #include "loader/agent/state_file.hpp"
 #include "loader/cli/commands.hpp"
 #include "loader/cli/snat_status.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 #include "loader/view/node_view.hpp"
 
@@ -35,7 +36,7 @@ std::expected<ScopeBackends, std::string> backends_of(const view::NodeView& view
         auto backend = view.backends.find(id);
         if (backend != view.backends.end())
             out.addresses.push_back(
-                model::to_string(view::address_of(backend->second.address), ntohs(backend->second.port_be)));
+                model::to_string(model::address_of(backend->second.address), ntohs(backend->second.port_be)));
     }
     return out;
 }
@@ -63,7 +64,7 @@ int run_services(const config::Config& config, OutputFormat format) {
         auto cluster = backends_of(*view, *slots, frontend.cluster, frontend.cluster_action);
         auto external = backends_of(*view, *slots, frontend.external, frontend.external_action);
         if (!cluster || !external) return fail("services", !cluster ? cluster.error() : external.error());
-        auto address = view::address_of(key.address);
+        auto address = model::address_of(key.address);
         const auto& name = view->service(frontend.service_id);
         if (format == OutputFormat::json)
             json.push_back({{"service", name},
@@ -102,12 +103,12 @@ int run_services(const config::Config& config, OutputFormat format) {
 int run_backends(const config::Config& config, OutputFormat format) {
     auto view = view::read_node(config.datapath.pins);
     if (!view) return fail("backends", view.error());
-    auto snat = view::read_snat(config.datapath.pins, {config.datapath.snat_port_min, config.datapath.snat_port_max});
+    auto snat = view::read_snat(config.datapath.pins, config.datapath.snat_ports);
     if (!snat) return fail("backends", snat.error());
     Table table({"ID", "BACKEND", "SNAT PORTS", "SERVICE"});
     boost::json::array json;
     for (const auto& [id, backend] : view->backends) {
-        auto address = view::address_of(backend.address);
+        auto address = model::address_of(backend.address);
         auto port = ntohs(backend.port_be);
         auto endpoint = view::endpoint_of(backend);
         if (format == OutputFormat::json)

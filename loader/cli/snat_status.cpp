@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "loader/cli/table.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 
 namespace weir::cli {
@@ -23,7 +24,7 @@ std::vector<std::string> services_at(const view::NodeView& view, const view::Sna
 
 boost::json::object use_json(const view::SnatUse& use) {
     return {
-        {"source", view::address_of(use.pool.source).to_string()}, {"ports", use.ports()}, {"yielding", use.yielding}};
+        {"source", model::address_of(use.pool.source).to_string()}, {"ports", use.ports()}, {"yielding", use.yielding}};
 }
 
 }  // namespace
@@ -35,7 +36,7 @@ boost::json::object snat_json(const view::SnatView& snat, const view::NodeView& 
     if (auto use = std::ranges::max_element(snat.uses, {}, &view::SnatUse::ports); use != snat.uses.end()) {
         const auto& endpoint = use->pool.endpoint;
         auto json = use_json(*use);
-        json["backend"] = model::to_string(view::address_of(endpoint.address), ntohs(endpoint.port_be));
+        json["backend"] = model::to_string(model::address_of(endpoint.address), ntohs(endpoint.port_be));
         json["protocol"] = view::protocol_name(endpoint.protocol);
         auto services = services_at(view, endpoint);
         json["services"] = boost::json::array(services.begin(), services.end());

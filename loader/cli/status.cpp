@@ -147,7 +147,7 @@ int run_status(const config::Config& config, OutputFormat format) {
     if (!view) return fail(view.error());
     auto verdicts = maps::open_map<maps::VerdictArray>(pins, "verdicts");
     if (!verdicts) return fail(verdicts.error());
-    auto snat = view::read_snat(config.datapath.pins, {config.datapath.snat_port_min, config.datapath.snat_port_max});
+    auto snat = view::read_snat(config.datapath.pins, config.datapath.snat_ports);
     if (!snat) return fail(snat.error());
     auto state = agent::read_state(pins);
     state.content["running"] = state.running;

@@ -170,7 +170,7 @@ Keys datapath_keys(Config& config) {
          }},
         {"snatPorts",
          [&](const YAML::Node& node) {
-             std::tie(settings.snat_port_min, settings.snat_port_max) = port_range(node, "datapath.snatPorts");
+             std::tie(settings.snat_ports.first, settings.snat_ports.last) = port_range(node, "datapath.snatPorts");
          }},
         {"externalClusterIP",
          [&](const YAML::Node& node) { config.external_cluster_ip = boolean(node, "datapath.externalClusterIP"); }},

@@ -3,51 +3,66 @@
 
 #include <algorithm>
 
+#include "loader/net/roles.hpp"
+
 namespace weir::config {
 
-plan::NodeContext context_of(const Config& config) {
+namespace {
+
+using Addresses = std::vector<model::Address>;
+
+void add(Addresses& list, const Addresses& addresses) {
+    for (const auto& address : addresses)
+        if (std::ranges::find(list, address) == list.end()) list.push_back(address);
+}
+
+Addresses other_nodes(const model::Cluster& cluster, const std::string& name) {
+    Addresses out;
+    for (const auto& [other, node] : cluster.nodes()) {
+        if (other == name) continue;
+        for (const auto* list : {&node.internal_ips, &node.external_ips})
+            out.insert(out.end(), list->begin(), list->end());
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+// selected: nodePortAddresses; where it is empty the primary addresses serve NodePorts.
+Addresses node_port_addresses(const Addresses& all, const Addresses& primary,
+                              const std::vector<model::Cidr>& selected) {
+    Addresses out;
+    if (selected.empty()) add(out, primary);
+    for (const auto& address : all)
+        if (std::ranges::any_of(selected, [&](const auto& cidr) { return cidr.contains(address); }))
+            add(out, {address});
+    return out;
+}
+
+}  // namespace
+
+plan::NodeContext node_context(const Config& config, const model::Cluster& cluster, const std::vector<net::Link>& links,
+                               const std::vector<unsigned>& default_routes) {
     plan::NodeContext context;
     context.name = config.node;
     context.service_cidrs = config.service_cidrs;
     context.node_port_min = config.node_port_min;
     context.node_port_max = config.node_port_max;
     context.external_cluster_ip = config.external_cluster_ip;
-    return context;
-}
 
-plan::NodeContext node_context(const Config& config, const model::Cluster& cluster) {
-    auto context = context_of(config);
-    fill_node(context, cluster, {}, config.node_port_addresses);
-    return context;
-}
-
-void fill_node(plan::NodeContext& context, const model::Cluster& cluster, const std::vector<model::Address>& of_uplinks,
-               const std::vector<model::Cidr>& selected) {
-    auto add = [](std::vector<model::Address>& list, const model::Address& address) {
-        if (std::ranges::find(list, address) == list.end()) list.push_back(address);
-    };
-    const auto* node = cluster.node(context.name);
-    const auto& primary = node && !node->internal_ips.empty() ? node->internal_ips : of_uplinks;
-    if (node) {
+    Addresses primary;
+    for (const auto& [link, role] : net::assign(links, default_routes, config.interfaces)) {
+        add(context.addresses, link.addresses);
+        if (role == net::Role::uplink) add(primary, link.addresses);
+    }
+    if (const auto* node = cluster.node(context.name)) {
         context.zone = node->zone;
-        for (const auto& address : node->internal_ips) add(context.addresses, address);
-        for (const auto& address : node->external_ips) add(context.addresses, address);
+        add(context.addresses, node->internal_ips);
+        add(context.addresses, node->external_ips);
+        if (!node->internal_ips.empty()) primary = node->internal_ips;
     }
-    context.other_nodes.clear();
-    for (const auto& [name, other] : cluster.nodes()) {
-        if (name == context.name) continue;
-        for (const auto* list : {&other.internal_ips, &other.external_ips})
-            context.other_nodes.insert(context.other_nodes.end(), list->begin(), list->end());
-    }
-    std::ranges::sort(context.other_nodes);
-    if (selected.empty()) {
-        for (const auto& address : primary) add(context.node_port_addresses, address);
-    } else {
-        for (const auto& address : context.addresses) {
-            if (std::ranges::any_of(selected, [&](const auto& cidr) { return cidr.contains(address); }))
-                add(context.node_port_addresses, address);
-        }
-    }
+    context.other_nodes = other_nodes(cluster, context.name);
+    context.node_port_addresses = node_port_addresses(context.addresses, primary, config.node_port_addresses);
+    return context;
 }
 
 }  // namespace weir::config

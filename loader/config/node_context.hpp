@@ -6,19 +6,15 @@
 
 #include "loader/config/config.hpp"
 #include "loader/model/cluster.hpp"
+#include "loader/net/links.hpp"
 #include "loader/plan/plan.hpp"
 
 namespace weir::config {
 
-// What the configuration alone says of the node.
-plan::NodeContext context_of(const Config& config);
-
-// The node as the Node objects and the configuration describe it.
-plan::NodeContext node_context(const Config& config, const model::Cluster& cluster);
-
-// Node addresses, zone and NodePort addresses: from the Node object where there is one, else from the uplinks.
-// selected: nodePortAddresses; empty means the primary ones.
-void fill_node(plan::NodeContext& context, const model::Cluster& cluster, const std::vector<model::Address>& of_uplinks,
-               const std::vector<model::Cidr>& selected);
+// Makes the node from all that is known of it. Node addresses, zone and NodePort addresses come from its Node object;
+// without one, from the links (empty where the node is not this machine) and the uplinks among them.
+plan::NodeContext node_context(const Config& config, const model::Cluster& cluster,
+                               const std::vector<net::Link>& links = {},
+                               const std::vector<unsigned>& default_routes = {});
 
 }  // namespace weir::config

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <expected>
 #include <optional>
 #include <string>
 
@@ -15,10 +14,6 @@ bool kernel_has_fib_source();
 // Returns the cookie of this thread's network namespace, as bpf_get_netns_cookie tells it (SO_NETNS_COOKIE). Empty: no
 // socket could be made.
 std::optional<std::uint64_t> netns_cookie();
-
-// Mounts bpffs where pin_root lies under /sys/fs/bpf and nothing is mounted there. True: it was mounted now. The error
-// says what to do: another path, or more rights.
-std::expected<bool, std::string> ensure_bpffs(const std::string& pin_root);
 
 // Removes an empty directory tree of pins; files in it are removed too (unpinning them).
 void remove_pins(const std::string& pin_root);

@@ -20,6 +20,7 @@
 #include "loader/datapath/libbpf_log.hpp"
 #include "loader/datapath/resize.hpp"
 #include "loader/datapath/skeletons.hpp"
+#include "loader/model/abi_address.hpp"
 #include "maps/jiffy_clock.hpp"
 #include "maps/pins.hpp"
 #include "maps/table.hpp"
@@ -44,9 +45,9 @@ std::uint32_t ticks(std::chrono::seconds seconds) {
 
 abi::address_range address_range(const model::Cidr& cidr) {
     abi::address_range range{};
-    std::ranges::copy(cidr.base.bytes, range.base.bytes);
-    unsigned bits = cidr.length + (cidr.base.family() == model::Family::ipv4 ? 96 : 0);
-    for (unsigned i = 0; i < bits; ++i) range.mask.bytes[i / 8] |= static_cast<std::uint8_t>(0x80 >> i % 8);
+    range.base = model::abi_address(cidr.base);
+    for (unsigned i = 0; i < cidr.mapped_length(); ++i)
+        range.mask.bytes[i / 8] |= static_cast<std::uint8_t>(0x80 >> i % 8);
     return range;
 }
 
@@ -59,8 +60,8 @@ struct KernelFacts {
 abi::datapath_config config_of(const Settings& settings, const KernelFacts& kernel) {
     abi::datapath_config config{
         .seed = settings.seed,
-        .snat_port_min = settings.snat_port_min,
-        .snat_port_max = settings.snat_port_max,
+        .snat_port_min = settings.snat_ports.first,
+        .snat_port_max = settings.snat_ports.last,
         .timeout_unassured_tcp = ticks(settings.timeouts.tcp_unassured),
         .timeout_unassured_udp = ticks(settings.timeouts.udp_unassured),
         .timeout_tcp = ticks(settings.timeouts.tcp),

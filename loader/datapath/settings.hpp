@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "loader/model/address.hpp"
+#include "loader/net/local_ports.hpp"
 #include "maps/pins.hpp"
 #include "maps/sizes.hpp"
 
@@ -40,8 +41,7 @@ struct Settings {
     // Whose processes the socket hooks serve: a folder of cgroup v2. Empty: the root, wherever it is mounted.
     std::string cgroup;
     bool socket_hooks = true;
-    std::uint16_t snat_port_min = 10000;
-    std::uint16_t snat_port_max = 29999;
+    net::PortRange snat_ports{10000, 29999};
     // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.
     std::uint32_t seed = 0x77656972;
     // Addresses in these that no Service has are dropped. One of each family at most.

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "loader/explain/reasons.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 #include "loader/view/node_view.hpp"
 #include "maps/pins.hpp"
@@ -36,13 +37,13 @@ Outcome outcome_of(abi::verdict verdict) {
 
 model::Address node_address(const Trial& trial, model::Family family) {
     auto runtime = trial.view<maps::RuntimeMap>("runtime").lookup(0).value_or(abi::runtime{});
-    if (family == model::Family::ipv4) return model::Address::from_ipv4(ntohl(runtime.node4_be));
-    return view::address_of(runtime.node6);
+    if (family == model::Family::ipv4) return model::Address::from_ipv4_be(runtime.node4_be);
+    return model::address_of(runtime.node6);
 }
 
 std::optional<abi::frontend> find_frontend(const Trial& trial, const Tuple& tuple) {
     return trial.view<maps::FrontendMap>("frontends")
-        .lookup({.address = view::abi_address(tuple.destination),
+        .lookup({.address = model::abi_address(tuple.destination),
                  .port_be = htons(tuple.destination_port),
                  .protocol = static_cast<std::uint8_t>(tuple.protocol),
                  .pad = 0});
@@ -70,7 +71,7 @@ std::expected<std::vector<plan::Backend>, std::string> backends_of(const Trial& 
     std::vector<plan::Backend> out;
     for (const auto& [id, share] : *shares) {
         if (auto backend = backends.lookup(id))
-            out.push_back({view::address_of(backend->address), ntohs(backend->port_be)});
+            out.push_back({model::address_of(backend->address), ntohs(backend->port_be)});
     }
     std::ranges::sort(out);
     return out;

@@ -101,8 +101,8 @@ Frame ipv4_of(const view::Tuple& tuple, std::size_t l4_length) {
     put16(ip, 6, 0x4000);  // don't fragment
     ip[8] = 64;
     ip[9] = static_cast<std::uint8_t>(tuple.protocol);
-    std::copy_n(tuple.source.bytes.begin() + 12, 4, ip.begin() + 12);
-    std::copy_n(tuple.destination.bytes.begin() + 12, 4, ip.begin() + 16);
+    std::ranges::copy(tuple.source.octets(), ip.begin() + 12);
+    std::ranges::copy(tuple.destination.octets(), ip.begin() + 16);
     put16(ip, 10, internet_checksum(ip, 0));
     return ip;
 }
@@ -135,12 +135,7 @@ view::Tuple tuple_of(std::span<const std::uint8_t> frame) {
     bool ipv4 = get16(frame, 12) == ETH_P_IP;
     auto ip = frame.subspan(ETH_HLEN);
     auto l4 = ip.subspan(ipv4 ? ipv4_header : ipv6_header);
-    auto address = [&](std::size_t at) {
-        if (ipv4) return Address::from_ipv4(static_cast<std::uint32_t>(get16(ip, at) << 16 | get16(ip, at + 2)));
-        Address out;
-        std::copy_n(ip.begin() + static_cast<std::ptrdiff_t>(at), 16, out.bytes.begin());
-        return out;
-    };
+    auto address = [&](std::size_t at) { return *Address::from_octets(ip.subspan(at, ipv4 ? 4 : 16)); };
     return {.protocol = static_cast<Protocol>(ip[ipv4 ? 9 : 6]),
             .source = address(ipv4 ? 12 : 8),
             .source_port = get16(l4, 0),

@@ -70,8 +70,8 @@ public:
                                      .ifa_prefixlen = bits_of(address),
                                      .ifa_flags = IFA_F_NODAD,
                                      .ifa_index = ifindex});
-        add(request, IFA_LOCAL, address);
-        add(request, IFA_ADDRESS, address);
+        request.add(IFA_LOCAL, address);
+        request.add(IFA_ADDRESS, address);
         return socket_.request(request);
     }
 
@@ -88,9 +88,9 @@ public:
         header.rtm_type = RTN_UNICAST;
         header.rtm_flags = gateway ? RTNH_F_ONLINK : 0u;
         request.add_header(header);
-        if (destination) add(request, RTA_DST, *destination);
-        if (gateway) add(request, RTA_GATEWAY, *gateway);
-        if (source) add(request, RTA_PREFSRC, *source);
+        if (destination) request.add(RTA_DST, *destination);
+        if (gateway) request.add(RTA_GATEWAY, *gateway);
+        if (source) request.add(RTA_PREFSRC, *source);
         request.add(RTA_OIF, ifindex);
         return socket_.request(request);
     }
@@ -102,7 +102,7 @@ public:
         header.ndm_ifindex = static_cast<int>(ifindex);
         header.ndm_state = NUD_PERMANENT;
         request.add_header(header);
-        add(request, NDA_DST, address);
+        request.add(NDA_DST, address);
         request.add_bytes(NDA_LLADDR, far_mac.data(), far_mac.size());
         return socket_.request(request);
     }
@@ -112,10 +112,6 @@ private:
         return address.family() == Family::ipv4 ? AF_INET : AF_INET6;
     }
     static std::uint8_t bits_of(const Address& address) { return address.family() == Family::ipv4 ? 32 : 128; }
-    static void add(net::NetlinkRequest& request, std::uint16_t attribute, const Address& address) {
-        bool ipv4 = address.family() == Family::ipv4;
-        request.add_bytes(attribute, address.bytes.data() + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
-    }
 
     net::NetlinkSocket socket_;
 };

@@ -19,6 +19,7 @@
 #include "loader/datapath/programs.hpp"
 #include "loader/datapath/skeletons.hpp"
 #include "loader/explain/first_packet.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/view/config_in_force.hpp"
 #include "maps/pins.hpp"
 #include "maps/table.hpp"
@@ -181,13 +182,13 @@ void Trial::Loaded::copy_known_flow(const view::Tuple& tuple) {
 // Puts what the node remembers of the client in place of what an earlier run left. Whether it still counts is for the
 // program to say.
 void Trial::Loaded::copy_affinity(const view::Tuple& tuple) {
-    abi::frontend_key frontend_key{.address = view::abi_address(tuple.destination),
+    abi::frontend_key frontend_key{.address = model::abi_address(tuple.destination),
                                    .port_be = htons(tuple.destination_port),
                                    .protocol = static_cast<std::uint8_t>(tuple.protocol),
                                    .pad = 0};
     abi::frontend frontend;
     if (maps::raw::lookup(map_fd("frontends"), &frontend_key, &frontend)) return;
-    abi::affinity_key key{.client = view::abi_address(tuple.source), .service_id = frontend.service_id};
+    abi::affinity_key key{.client = model::abi_address(tuple.source), .service_id = frontend.service_id};
     abi::affinity last;
     if (maps::raw::lookup(node.find("affinity")->second.get(), &key, &last))
         maps::raw::erase(map_fd("affinity"), &key);

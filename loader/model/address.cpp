@@ -38,11 +38,6 @@ std::optional<unsigned> parse_length(std::string_view text, unsigned most) {
     return length;
 }
 
-// The prefix length in terms of the 16-byte form.
-unsigned full_length(const Cidr& cidr) {
-    return cidr.base.family() == Family::ipv4 ? cidr.length + 8 * ipv4_offset : cidr.length;
-}
-
 std::uint8_t mask_of(unsigned full, std::size_t byte) {
     auto bits = std::clamp<int>(static_cast<int>(full) - static_cast<int>(8 * byte), 0, 8);
     return static_cast<std::uint8_t>(0xff00 >> bits);
@@ -76,6 +71,20 @@ Address Address::from_ipv4(std::uint32_t host_order) {
     return address;
 }
 
+Address Address::from_ipv4_be(std::uint32_t ipv4_be) {
+    return from_ipv4(ntohl(ipv4_be));
+}
+
+std::optional<Address> Address::from_octets(std::span<const std::uint8_t> octets) {
+    Address address;
+    if (octets.size() + ipv4_offset == address.bytes.size())
+        std::ranges::copy(mapped_prefix, address.bytes.begin());
+    else if (octets.size() != address.bytes.size())
+        return std::nullopt;
+    std::ranges::copy_backward(octets, address.bytes.end());
+    return address;
+}
+
 Family Address::family() const {
     return std::equal(mapped_prefix.begin(), mapped_prefix.end(), bytes.begin()) ? Family::ipv4 : Family::ipv6;
 }
@@ -84,6 +93,14 @@ std::uint32_t Address::ipv4() const {
     std::uint32_t value = 0;
     for (std::size_t i = ipv4_offset; i < bytes.size(); ++i) value = value << 8 | bytes[i];
     return value;
+}
+
+std::uint32_t Address::ipv4_be() const {
+    return htonl(ipv4());
+}
+
+std::span<const std::uint8_t> Address::octets() const {
+    return std::span(bytes).subspan(family() == Family::ipv4 ? ipv4_offset : 0);
 }
 
 bool Address::is_unspecified() const {
@@ -108,10 +125,7 @@ bool Address::is_multicast() const {
 
 std::string Address::to_string() const {
     std::array<char, INET6_ADDRSTRLEN> buffer{};
-    if (family() == Family::ipv4)
-        inet_ntop(AF_INET, bytes.data() + ipv4_offset, buffer.data(), buffer.size());
-    else
-        inet_ntop(AF_INET6, bytes.data(), buffer.data(), buffer.size());
+    inet_ntop(family() == Family::ipv4 ? AF_INET : AF_INET6, octets().data(), buffer.data(), buffer.size());
     return buffer.data();
 }
 
@@ -126,14 +140,18 @@ std::optional<Cidr> Cidr::parse(std::string_view text) {
     auto length = parse_length(text.substr(slash + 1), base->family() == Family::ipv4 ? 32 : 128);
     if (!length) return std::nullopt;
     Cidr cidr{*base, static_cast<std::uint8_t>(*length)};
-    auto full = full_length(cidr);
+    auto full = cidr.mapped_length();
     for (std::size_t i = 0; i < 16; ++i) cidr.base.bytes[i] &= mask_of(full, i);
     return cidr;
 }
 
+unsigned Cidr::mapped_length() const {
+    return base.family() == Family::ipv4 ? length + 8 * ipv4_offset : length;
+}
+
 bool Cidr::contains(const Address& address) const {
     if (address.family() != base.family()) return false;
-    auto full = full_length(*this);
+    auto full = mapped_length();
     for (std::size_t i = 0; i < 16; ++i)
         if ((address.bytes[i] & mask_of(full, i)) != base.bytes[i]) return false;
     return true;

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -25,9 +26,16 @@ struct Address {
     static std::optional<Address> parse(std::string_view text);
     // host_order: 10.0.0.1 is 0x0a000001.
     static Address from_ipv4(std::uint32_t host_order);
+    // As the kernel's structures hold it.
+    static Address from_ipv4_be(std::uint32_t ipv4_be);
+    // Takes the 4 or 16 octets that packets and netlink messages hold; none for any other number of them.
+    static std::optional<Address> from_octets(std::span<const std::uint8_t> octets);
 
     Family family() const;
-    std::uint32_t ipv4() const;  // host order; meaningful for Family::ipv4 only
+    std::uint32_t ipv4() const;     // host order; meaningful for Family::ipv4 only
+    std::uint32_t ipv4_be() const;  // the same in network byte order
+    // Returns the 4 or 16 octets of the family: a view into `bytes`.
+    std::span<const std::uint8_t> octets() const;
     bool is_unspecified() const;
     bool is_loopback() const;
     bool is_link_local() const;
@@ -43,6 +51,8 @@ struct Cidr {
 
     // Accepts "10.96.0.0/16", with white space around it; host bits are cleared.
     static std::optional<Cidr> parse(std::string_view text);
+    // Returns the prefix length in terms of the 16-byte form: 96 more for IPv4.
+    unsigned mapped_length() const;
     bool contains(const Address&) const;
     std::string to_string() const;
 

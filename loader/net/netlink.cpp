@@ -92,6 +92,10 @@ void NetlinkRequest::add(std::uint16_t attribute, const std::string& value) {
     add_bytes(attribute, value.c_str(), value.size() + 1);
 }
 
+void NetlinkRequest::add(std::uint16_t attribute, const model::Address& value) {
+    add_bytes(attribute, value.octets().data(), value.octets().size());
+}
+
 void NetlinkRequest::add_bytes(std::uint16_t attribute, const void* data, std::size_t size) {
     mnl_attr_put_check(message(), buffer_.size(), attribute, size, data);
 }

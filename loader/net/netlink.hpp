@@ -17,6 +17,8 @@
 #include <system_error>
 #include <vector>
 
+#include "loader/model/address.hpp"
+
 namespace weir::net {
 
 // A message to the kernel under construction. The header that follows nlmsghdr is named by its type.
@@ -30,6 +32,7 @@ public:
     }
     void add(std::uint16_t attribute, std::uint32_t value);
     void add(std::uint16_t attribute, const std::string& value);
+    void add(std::uint16_t attribute, const model::Address& value);
     void add_bytes(std::uint16_t attribute, const void* data, std::size_t size);
 
     nlmsghdr* message() { return reinterpret_cast<nlmsghdr*>(buffer_.data()); }

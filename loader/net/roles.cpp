@@ -6,8 +6,9 @@
 
 #include <algorithm>
 #include <array>
-#include <cstring>
 #include <string_view>
+
+#include "loader/model/abi_address.hpp"
 
 namespace weir::net {
 
@@ -117,8 +118,8 @@ void set_source_addresses(abi::device& device, const Link& link, const std::vect
     const auto* ipv6 = source(model::Family::ipv6);
     device.source4_be = 0;
     device.source6 = {};
-    if (ipv4) std::memcpy(&device.source4_be, ipv4->bytes.data() + 12, sizeof(device.source4_be));
-    if (ipv6) std::memcpy(device.source6.bytes, ipv6->bytes.data(), sizeof(device.source6.bytes));
+    if (ipv4) device.source4_be = ipv4->ipv4_be();
+    if (ipv6) device.source6 = model::abi_address(*ipv6);
 }
 
 }  // namespace weir::net

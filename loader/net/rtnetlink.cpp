@@ -39,18 +39,8 @@ std::string raw_bytes(const nlattr* attribute) {
 
 std::optional<model::Address> address_of(const nlattr* attribute) {
     if (!attribute) return std::nullopt;
-    const auto* bytes = static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute));
-    model::Address address;
-    switch (mnl_attr_get_payload_len(attribute)) {
-        case 4:
-            return model::Address::from_ipv4(std::uint32_t{bytes[0]} << 24 | std::uint32_t{bytes[1]} << 16 |
-                                             std::uint32_t{bytes[2]} << 8 | bytes[3]);
-        case 16:
-            std::copy_n(bytes, 16, address.bytes.begin());
-            return address;
-        default:
-            return std::nullopt;
-    }
+    return model::Address::from_octets(
+        {static_cast<const std::uint8_t*>(mnl_attr_get_payload(attribute)), mnl_attr_get_payload_len(attribute)});
 }
 
 std::vector<unsigned> route_devices(const nlmsghdr& message) {
@@ -200,7 +190,7 @@ RouteTo route_to(NetlinkSocket& socket, const model::Address& address) {
     header.rtm_family = ipv4 ? AF_INET : AF_INET6;
     header.rtm_dst_len = ipv4 ? 32 : 128;
     request.add_header(header);
-    request.add_bytes(RTA_DST, address.bytes.data() + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+    request.add(RTA_DST, address);
     RouteTo route;
     // The kernel says "no route" as an error (ENETUNREACH, and others for blackholes): that is an answer too.
     static_cast<void>(socket.request(request, [&](const nlmsghdr& message) {
@@ -215,13 +205,12 @@ RouteTo route_to(NetlinkSocket& socket, const model::Address& address) {
 std::expected<void, std::string> use_neighbour(NetlinkSocket& socket, unsigned ifindex, const model::Address& address) {
     // Without NLM_F_CREATE: a neighbour that is gone meanwhile stays gone.
     NetlinkRequest request(RTM_NEWNEIGH, 0);
-    bool ipv4 = address.family() == model::Family::ipv4;
     ndmsg header{};
-    header.ndm_family = ipv4 ? AF_INET : AF_INET6;
+    header.ndm_family = address.family() == model::Family::ipv4 ? AF_INET : AF_INET6;
     header.ndm_ifindex = static_cast<int>(ifindex);
     header.ndm_flags = NTF_USE;
     request.add_header(header);
-    request.add_bytes(NDA_DST, address.bytes.data() + (ipv4 ? 12 : 0), ipv4 ? 4 : 16);
+    request.add(NDA_DST, address);
     return socket.request(request);
 }
 

@@ -3,14 +3,23 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <cstring>
+
+#include "loader/model/abi_address.hpp"
 
 namespace weir::plan {
 
+namespace {
+
+Backend backend_of(const abi::backend& entry) {
+    return {model::address_of(entry.address), ntohs(entry.port_be)};
+}
+
+}  // namespace
+
 abi::backend backend_entry(const Backend& backend, model::Protocol protocol, std::uint32_t service_id) {
     abi::backend entry{};
-    std::ranges::copy(backend.address.bytes, entry.address.bytes);
+    entry.address = model::abi_address(backend.address);
     entry.port_be = htons(backend.port);
     entry.protocol = static_cast<std::uint8_t>(protocol);
     entry.flags = abi::BACKEND_IN_USE;
@@ -25,10 +34,7 @@ bool same(const abi::backend& a, const abi::backend& b) {
 BackendTable::BackendTable(std::uint32_t entries) : ids_(entries > 0 ? entries - 1 : 0) {}
 
 Backend BackendTable::backend(std::uint32_t id) const {
-    Backend backend;
-    std::ranges::copy(entries_[id].address.bytes, backend.address.bytes.begin());
-    backend.port = ntohs(entries_[id].port_be);
-    return backend;
+    return backend_of(entries_[id]);
 }
 
 std::optional<std::uint32_t> BackendTable::returning(std::uint32_t service_id, const Backend& backend) const {
@@ -43,11 +49,8 @@ void BackendTable::store(std::uint32_t id, const abi::backend& entry) {
 }
 
 std::uint32_t BackendTable::add(const abi::backend& entry) {
-    Backend backend;
-    std::ranges::copy(entry.address.bytes, backend.address.bytes.begin());
-    backend.port = ntohs(entry.port_be);
     std::uint32_t id = 0;
-    if (auto old = returning_.find({entry.service_id, backend}); old != returning_.end()) {
+    if (auto old = returning_.find({entry.service_id, backend_of(entry)}); old != returning_.end()) {
         id = old->second;
         returning_.erase(old);
         ids_.revive(id);

@@ -3,7 +3,7 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
+#include "loader/model/abi_address.hpp"
 
 namespace weir::plan {
 
@@ -27,10 +27,9 @@ std::uint8_t members_of(const ServicePortPlan& plan, const Scope& scope) {
 
 abi::source_range_key source_range_key(const model::Cidr& range, std::uint32_t service_id) {
     abi::source_range_key key{};
-    std::uint32_t mapped = range.base.family() == model::Family::ipv4 ? 96 : 0;
-    key.prefix_length = 32 + mapped + range.length;
+    key.prefix_length = 32 + range.mapped_length();
     key.service_id_be = htonl(service_id);
-    std::ranges::copy(range.base.bytes, key.address.bytes);
+    key.address = model::abi_address(range.base);
     return key;
 }
 

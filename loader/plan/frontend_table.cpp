@@ -3,8 +3,9 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <utility>
+
+#include "loader/model/abi_address.hpp"
 
 namespace weir::plan {
 
@@ -14,7 +15,7 @@ bool same(const abi::frontend& a, const abi::frontend& b) {
 
 abi::frontend_key frontend_key(const model::Address& address, std::uint16_t port, model::Protocol protocol) {
     abi::frontend_key key{};
-    std::ranges::copy(address.bytes, key.address.bytes);
+    key.address = model::abi_address(address);
     key.port_be = htons(port);
     key.protocol = static_cast<std::uint8_t>(protocol);
     return key;

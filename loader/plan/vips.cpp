@@ -1,28 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/plan/vips.hpp"
 
-#include <algorithm>
+#include "loader/model/abi_address.hpp"
 
 namespace weir::plan {
 
-namespace {
-
-model::Address address_of(const abi::address& address) {
-    model::Address out;
-    std::ranges::copy(address.bytes, out.bytes.begin());
-    return out;
-}
-
-abi::address abi_address(const model::Address& address) {
-    abi::address out{};
-    std::ranges::copy(address.bytes, out.bytes);
-    return out;
-}
-
-}  // namespace
-
 void VipTable::count(const abi::frontend_key& key, const abi::frontend& value, int by) {
-    auto address = address_of(key.address);
+    auto address = model::address_of(key.address);
     auto& vip = vips_[address];
     vip.frontends += by;
     if (value.flags & abi::FRONTEND_OF_NODE) vip.of_node += by;
@@ -43,7 +27,7 @@ void VipTable::remove_foreign(const model::Address& address) {
 }
 
 void VipTable::adopt(const On& vips) {
-    for (const auto& [address, vip] : vips) vips_[address_of(address)].written = vip.flags;
+    for (const auto& [address, vip] : vips) vips_[model::address_of(address)].written = vip.flags;
 }
 
 void VipTable::finish_adoption() {
@@ -63,12 +47,12 @@ void VipTable::flush(On& on, Off& off) {
                 flags = abi::VIP_CLOSED_OUTSIDE;
             if (vip.written == flags) continue;
             vip.written = flags;
-            off_.take_back(off, abi_address(address));
-            on.emplace_back(abi_address(address), abi::vip{.flags = flags});
+            off_.take_back(off, model::abi_address(address));
+            on.emplace_back(model::abi_address(address), abi::vip{.flags = flags});
         } else {
             bool was_written = vip.written.has_value();
             vips_.erase(found);
-            if (was_written) off_.add(off, abi_address(address));
+            if (was_written) off_.add(off, model::abi_address(address));
         }
     }
     touched_.clear();

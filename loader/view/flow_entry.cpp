@@ -3,22 +3,11 @@
 
 #include <arpa/inet.h>
 
-#include <algorithm>
 #include <cstring>
 
+#include "loader/model/abi_address.hpp"
+
 namespace weir::view {
-
-abi::address abi_address(const model::Address& address) {
-    abi::address out{};
-    std::ranges::copy(address.bytes, out.bytes);
-    return out;
-}
-
-model::Address model_address(const abi::address& address) {
-    model::Address out;
-    std::ranges::copy(address.bytes, out.bytes.begin());
-    return out;
-}
 
 std::string_view FlowKey::assured_table() const {
     if (v4_.protocol == static_cast<std::uint8_t>(model::Protocol::tcp)) return ipv4_ ? "flows4" : "flows6";
@@ -27,14 +16,14 @@ std::string_view FlowKey::assured_table() const {
 
 FlowKey::FlowKey(const Tuple& tuple) : ipv4_(tuple.source.family() == model::Family::ipv4) {
     auto protocol = static_cast<std::uint8_t>(tuple.protocol);
-    v4_ = {.source_be = htonl(tuple.source.ipv4()),
-           .destination_be = htonl(tuple.destination.ipv4()),
+    v4_ = {.source_be = tuple.source.ipv4_be(),
+           .destination_be = tuple.destination.ipv4_be(),
            .source_port_be = htons(tuple.source_port),
            .destination_port_be = htons(tuple.destination_port),
            .protocol = protocol,
            .pad = {}};
-    v6_ = {.source = abi_address(tuple.source),
-           .destination = abi_address(tuple.destination),
+    v6_ = {.source = model::abi_address(tuple.source),
+           .destination = model::abi_address(tuple.destination),
            .source_port_be = htons(tuple.source_port),
            .destination_port_be = htons(tuple.destination_port),
            .protocol = protocol,
@@ -45,9 +34,9 @@ Tuple FlowEntry::rewritten(model::Protocol protocol) const {
     const auto& ports = flow();
     return {
         .protocol = protocol,
-        .source = ipv4_ ? model::Address::from_ipv4(ntohl(v4_.source_be)) : model_address(v6_.source),
+        .source = ipv4_ ? model::Address::from_ipv4_be(v4_.source_be) : model::address_of(v6_.source),
         .source_port = ntohs(ports.source_port_be),
-        .destination = ipv4_ ? model::Address::from_ipv4(ntohl(v4_.destination_be)) : model_address(v6_.destination),
+        .destination = ipv4_ ? model::Address::from_ipv4_be(v4_.destination_be) : model::address_of(v6_.destination),
         .destination_port = ntohs(ports.destination_port_be)};
 }
 
@@ -56,8 +45,8 @@ abi::flow6 direction_of(const abi::flow_pair& pair, bool reply) {
     if (pair.family != 4) return flow;
     abi::flow4 v4;
     std::memcpy(&v4, &flow, sizeof(v4));
-    flow.source = abi_address(model::Address::from_ipv4(ntohl(v4.source_be)));
-    flow.destination = abi_address(model::Address::from_ipv4(ntohl(v4.destination_be)));
+    flow.source = model::abi_address(v4.source_be);
+    flow.destination = model::abi_address(v4.destination_be);
     return flow;
 }
 
@@ -67,7 +56,8 @@ namespace {
 bool is_direction(const abi::flow_pair& pair, bool reply, const Tuple& tuple) {
     auto other = direction_of(pair, !reply);
     return static_cast<std::uint8_t>(tuple.protocol) == pair.protocol &&
-           model_address(other.destination) == tuple.source && model_address(other.source) == tuple.destination &&
+           model::address_of(other.destination) == tuple.source &&
+           model::address_of(other.source) == tuple.destination &&
            ntohs(other.flow.destination_port_be) == tuple.source_port &&
            ntohs(other.flow.source_port_be) == tuple.destination_port;
 }

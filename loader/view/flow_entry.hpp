@@ -24,9 +24,6 @@ struct Tuple {
     bool operator==(const Tuple&) const = default;
 };
 
-abi::address abi_address(const model::Address& address);
-model::Address model_address(const abi::address& address);
-
 class FlowKey {
 public:
     explicit FlowKey(const Tuple& tuple);

@@ -4,15 +4,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstring>
 
 namespace weir::view {
-
-model::Address address_of(const abi::address& address) {
-    model::Address out;
-    std::memcpy(out.bytes.data(), address.bytes, out.bytes.size());
-    return out;
-}
 
 std::string_view protocol_name(std::uint8_t protocol) {
     return model::to_string(static_cast<model::Protocol>(protocol));

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <tuple>
 
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 
 namespace weir::view {
@@ -38,7 +39,7 @@ std::expected<NodeView, std::string> read_node(const maps::PinPaths& pins) {
     if (error) return std::unexpected(fmt::format("{}: {}", pins.maps(), error.message()));
     std::ranges::sort(view.frontends, {}, [&](const auto& entry) {
         return std::make_tuple(view.service(entry.second.service_id), entry.second.kind,
-                               address_of(entry.first.address), ntohs(entry.first.port_be));
+                               model::address_of(entry.first.address), ntohs(entry.first.port_be));
     });
     return view;
 }

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/net/local_ports.hpp"
 #include "maps/abi.h"
 #include "maps/pins.hpp"
 
@@ -39,12 +40,7 @@ struct SnatUse {
     std::uint32_t ports() const { return kept + yielding; }
 };
 
-struct SnatRange {
-    std::uint16_t first = 0, last = 0;
-    std::uint32_t size() const { return last - first + 1u; }
-    // So many ports are this share of the range.
-    std::uint32_t share(unsigned percent) const { return (size() * percent + 99) / 100; }
-};
+using SnatRange = net::PortRange;
 
 // From this share of the range on a pool is worth a warning; below the second one it has recovered.
 inline constexpr unsigned snat_high_percent = 80;

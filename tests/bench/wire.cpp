@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace weir::bench {
@@ -19,13 +20,13 @@ KernelAddress kernel_address(const model::SocketAddress& address) {
         sockaddr_in v4{};
         v4.sin_family = AF_INET;
         v4.sin_port = htons(address.port);
-        v4.sin_addr.s_addr = htonl(address.address.ipv4());
+        v4.sin_addr.s_addr = address.address.ipv4_be();
         std::memcpy(&result.storage, &v4, sizeof(v4));
         result.size = sizeof(v4);
     } else {
         result.storage.sin6_family = AF_INET6;
         result.storage.sin6_port = htons(address.port);
-        std::memcpy(&result.storage.sin6_addr, address.address.bytes.data(), 16);
+        std::ranges::copy(address.address.bytes, result.storage.sin6_addr.s6_addr);
         result.size = sizeof(result.storage);
     }
     return result;

@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "loader/model/abi_address.hpp"
 #include "maps/abi.h"
 
 namespace weir::abi {
@@ -22,22 +23,16 @@ inline bool operator==(const address& a, const address& b) {
 namespace weir::test {
 
 inline abi::address address(const std::string& text) {
-    abi::address result{};
-    if (inet_pton(AF_INET6, text.c_str(), result.bytes) == 1) return result;
-    result.bytes[10] = result.bytes[11] = 0xff;
-    if (inet_pton(AF_INET, text.c_str(), result.bytes + 12) == 1) return result;
+    if (auto parsed = model::Address::parse(text)) return model::abi_address(*parsed);
     throw std::invalid_argument("not an address: " + text);
 }
 
 inline bool is_ipv4(const abi::address& address) {
-    static constexpr std::uint8_t prefix[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
-    return std::memcmp(address.bytes, prefix, sizeof(prefix)) == 0;
+    return model::address_of(address).family() == model::Family::ipv4;
 }
 
 inline std::string to_string(const abi::address& address) {
-    char text[INET6_ADDRSTRLEN];
-    bool v4 = is_ipv4(address);
-    return inet_ntop(v4 ? AF_INET : AF_INET6, address.bytes + (v4 ? 12 : 0), text, sizeof(text));
+    return model::address_of(address).to_string();
 }
 
 struct Endpoint {

@@ -71,12 +71,6 @@ abi::flow6_key key6_of(const Tuple& tuple) {
             .pad = {}};
 }
 
-abi::address mapped(std::uint32_t word_be) {
-    abi::address result = address("0.0.0.0");
-    result.words_be[3] = word_be;
-    return result;
-}
-
 }  // namespace
 
 // Each program is verified when it is first wanted: three tc programs take a fifth of a second.
@@ -279,7 +273,7 @@ Flow flow_of(const abi::flow_pair& pair, bool reply) {
     if (pair.family == 6) return {v6.flow, v6.source, v6.destination};
     abi::flow4 v4;
     std::memcpy(&v4, &v6, sizeof(v4));
-    return {v4.flow, mapped(v4.source_be), mapped(v4.destination_be)};
+    return {v4.flow, model::abi_address(v4.source_be), model::abi_address(v4.destination_be)};
 }
 
 }  // namespace
@@ -316,7 +310,7 @@ std::optional<Flow> Datapath::flow(const Tuple& tuple, Table table) const {
         auto key = key4_of(tuple);
         abi::flow4 value;
         if (bpf_map_lookup_elem(assured_map(tuple), &key, &value)) return std::nullopt;
-        return Flow{value.flow, mapped(value.source_be), mapped(value.destination_be)};
+        return Flow{value.flow, model::abi_address(value.source_be), model::abi_address(value.destination_be)};
     }
     auto key = key6_of(tuple);
     abi::flow6 value;

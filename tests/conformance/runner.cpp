@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <set>
 
+#include "loader/config/node_context.hpp"
 #include "loader/explain/rehearsal.hpp"
 #include "tests/conformance/differences.hpp"
 
@@ -58,21 +59,28 @@ std::string got_text(const Explanation& got) {
     return fmt::format("{}{} ({})", explain::outcome_name(got.outcome), to, got.reason);
 }
 
-plan::NodeContext context_of(const Node& node) {
-    plan::NodeContext context;
-    context.name = node.name;
-    context.zone = node.zone;
-    context.service_cidrs = node.service_cidrs;
-    std::set<model::Family> primary;
+config::Config config_of(const Node& node) {
+    config::Config config;
+    config.node = node.name;
+    config.service_cidrs = node.service_cidrs;
+    config.node_port_addresses = node.node_port_addresses;
+    config.datapath.sizes = datapath::resolve_sizes(config.datapath.sizes, 0);
+    config.datapath.service_ranges = node.service_cidrs;
+    return config;
+}
+
+// The InternalIPs serve NodePorts: of each family that is the first address.
+model::Node object_of(const Node& node) {
+    model::Node object;
+    object.name.name = node.name;
+    object.zone = node.zone;
+    object.pod_cidrs = node.pod_cidrs;
+    std::set<model::Family> main;
     for (const auto& address : node.addresses) {
         if (address.is_loopback()) continue;
-        context.addresses.push_back(address);
-        bool selected =
-            std::ranges::any_of(node.node_port_addresses, [&](const auto& cidr) { return cidr.contains(address); });
-        if (node.node_port_addresses.empty() ? primary.insert(address.family()).second : selected)
-            context.node_port_addresses.push_back(address);
+        (main.insert(address.family()).second ? object.internal_ips : object.external_ips).push_back(address);
     }
-    return context;
+    return object;
 }
 
 class Judge {
@@ -166,14 +174,14 @@ private:
 std::vector<Judgement> run_case(const Case& of) {
     model::Cluster cluster;
     for (const auto& object : of.objects) cluster.apply(model::Upsert{object});
-    datapath::Settings settings;
-    settings.sizes = datapath::resolve_sizes(settings.sizes, 0);
-    settings.service_ranges = of.node.service_cidrs;
+    cluster.apply(model::Upsert{object_of(of.node)});
+    auto config = config_of(of.node);
     std::vector<model::Address> pods;
     for (const auto& flow : of.flows) {
         if (flow.from == From::pod) pods.push_back(flow.tuple.source);
     }
-    auto rehearsal = explain::Rehearsal::prepare(settings, context_of(of.node), cluster, std::move(pods));
+    auto rehearsal =
+        explain::Rehearsal::prepare(config.datapath, config::node_context(config, cluster), cluster, std::move(pods));
     std::vector<Judgement> out;
     for (const auto& flow : of.flows) {
         if (rehearsal)

@@ -6,11 +6,13 @@
 #include <gtest/gtest.h>
 #include <netinet/in.h>
 
+#include "loader/model/abi_address.hpp"
+
 namespace weir::apply {
 namespace {
 
 abi::address address(std::uint8_t last) {
-    return {.bytes = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 244, 1, last}};
+    return model::abi_address(htonl(0x0af40100u + last));
 }
 
 abi::backend backend() {

@@ -25,7 +25,7 @@ HostFacts healthy() {
     facts.tcx = datapath::Answer::yes;
     facts.forwarding4 = 1;
     facts.forwarding6 = 1;
-    facts.local_ports = PortRange{32768, 60999};
+    facts.local_ports.range = net::PortRange{32768, 60999};
     facts.memory = 16ull << 30;
     facts.memory_needed = 512ull << 20;
     facts.uplinks = {{.name = "eth0", .kind = "", .xdp = datapath::Answer::yes, .rp_filter = 0}};
@@ -78,12 +78,12 @@ TEST(Check, SaysWhichRightsAreMissing) {
 
 TEST(Check, ABpffsCanBeMountedWithTheRightToDoSo) {
     auto facts = healthy();
-    facts.bpffs = BpffsState::mountable;
+    facts.bpffs = datapath::BpffsState::mountable;
     EXPECT_EQ(finding(judged(facts), "bpffs").state, State::note);
     facts.capabilities = 0;
     EXPECT_EQ(finding(judged(facts), "bpffs").state, State::missing);
     facts = healthy();
-    facts.bpffs = BpffsState::elsewhere;
+    facts.bpffs = datapath::BpffsState::elsewhere;
     EXPECT_EQ(finding(judged(facts), "bpffs").state, State::missing);
 }
 
@@ -98,13 +98,13 @@ TEST(Check, WithoutTcxClsactServesUnlessTcxIsAsked) {
 
 TEST(Check, SnatPortsThatTheNodeUsesToo) {
     auto facts = healthy();
-    facts.local_ports = PortRange{29900, 60999};
+    facts.local_ports.range = net::PortRange{29900, 60999};
     auto found = finding(judged(facts), "snat-ports");
     EXPECT_EQ(found.state, State::note);
     EXPECT_THAT(found.detail, HasSubstr("100 of 10000-29999"));
-    facts.reserved_ports = {{8080, 8080}, {29900, 29999}};
+    facts.local_ports.reserved = {{8080, 8080}, {29900, 29999}};
     EXPECT_EQ(finding(judged(facts), "snat-ports").state, State::ok);
-    facts.reserved_ports = {{29950, 29999}};
+    facts.local_ports.reserved = {{29950, 29999}};
     EXPECT_THAT(finding(judged(facts), "snat-ports").detail, HasSubstr("50 of"));
 }
 
@@ -164,12 +164,6 @@ TEST(Check, Json) {
         R"({"canRun":false,"findings":[{"name":"bpffs","state":"missing","detail":"none","remedy":"mount one"}],)"
         R"("maps":{"slots":{"size":1024,"memory":65536,"key":"datapath.maps.slots"},)"
         R"("runtime":{"size":1,"memory":32,"key":""}},"mapMemory":65568})");
-}
-
-TEST(Check, PortLists) {
-    EXPECT_THAT(parse_port_list("\n"), IsEmpty());
-    EXPECT_THAT(parse_port_list("8080,9000-9010\n"),
-                testing::ElementsAre(PortRange{8080, 8080}, PortRange{9000, 9010}));
 }
 
 TEST(Check, ACgroupThatIsNotTheRoot) {

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/model/address.hpp"
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <set>
+#include <span>
 
+#include "loader/model/abi_address.hpp"
 #include "tests/unit/decode_fixture.hpp"
 
 namespace weir::model::test {
@@ -28,6 +32,32 @@ TEST(AddressParse, MappedAddressesAreIpv4) {
     EXPECT_EQ(address("::FFFF:a00:1"), address("10.0.0.1"));
     EXPECT_EQ(address("::ffff:10.0.0.1").to_string(), "10.0.0.1");
     EXPECT_EQ(address("::10.0.0.1").family(), Family::ipv6) << "the old compatible form is not the mapped one";
+}
+
+TEST(Address, OctetsAreThoseOfTheFamily) {
+    const std::array<std::uint8_t, 16> octets{0xfd, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 192, 0, 2, 7};
+    auto ipv4 = Address::from_octets(std::span(octets).last(4));
+    ASSERT_TRUE(ipv4);
+    EXPECT_EQ(*ipv4, address("192.0.2.7"));
+    EXPECT_TRUE(std::ranges::equal(ipv4->octets(), std::span(octets).last(4)));
+    auto ipv6 = Address::from_octets(octets);
+    ASSERT_TRUE(ipv6);
+    EXPECT_EQ(*ipv6, address("fd00:1::c000:207"));
+    EXPECT_TRUE(std::ranges::equal(ipv6->octets(), octets));
+    for (std::size_t size : {0, 3, 5, 15}) EXPECT_FALSE(Address::from_octets(std::span(octets).first(size))) << size;
+}
+
+TEST(Address, Ipv4InNetworkByteOrder) {
+    EXPECT_EQ(address("192.0.2.7").ipv4_be(), htonl(0xc0000207));
+    EXPECT_EQ(Address::from_ipv4_be(htonl(0xc0000207)), address("192.0.2.7"));
+}
+
+TEST(Address, AsTheMapsHoldIt) {
+    for (const auto* text : {"192.0.2.7", "fd00:1::c000:207", "0.0.0.0", "::"})
+        EXPECT_EQ(address_of(abi_address(address(text))), address(text)) << text;
+    auto ipv4 = abi_address(htonl(0xc0000207));
+    EXPECT_EQ(ipv4.words_be[2], htonl(0xffff));
+    EXPECT_EQ(ipv4.words_be[3], htonl(0xc0000207));
 }
 
 TEST(AddressParse, OctetsMayBeZeroButNotLead) {

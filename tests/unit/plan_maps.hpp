@@ -14,6 +14,7 @@
 #include <string>
 #include <vector>
 
+#include "loader/model/abi_address.hpp"
 #include "loader/plan/entries.hpp"
 #include "tests/unit/plan_fixture.hpp"
 
@@ -136,15 +137,13 @@ public:
 
     // The flags of a VIP; none where there is no such.
     std::optional<std::uint32_t> vip(const std::string& text) const {
-        abi::address key{};
-        std::ranges::copy(address(text).bytes, key.bytes);
-        auto found = vips_.find(key);
+        auto found = vips_.find(model::abi_address(address(text)));
         return found == vips_.end() ? std::nullopt : std::optional(found->second.flags);
     }
     std::size_t source_ranges() const { return source_ranges_.size(); }
     std::optional<abi::backend> backend(const std::string& text) const {
         for (const auto& [id, entry] : backends_) {
-            if (std::memcmp(&entry.address, address(text).bytes.data(), 16) == 0) return entry;
+            if (model::address_of(entry.address) == address(text)) return entry;
         }
         return {};
     }
@@ -158,10 +157,7 @@ public:
         auto range = frontend(frontend_address, port).cluster;
         for (auto slot = range.offset; slot < range.offset + range.length; ++slot) {
             const auto& entry = backends_.at(slots_[slot / 16].backend_id[slot % 16]);
-            Backend backend;
-            std::memcpy(backend.address.bytes.data(), entry.address.bytes, 16);
-            backend.port = ntohs(entry.port_be);
-            out.push_back(backend);
+            out.push_back({model::address_of(entry.address), ntohs(entry.port_be)});
         }
         std::ranges::sort(out);
         out.erase(std::unique(out.begin(), out.end()), out.end());
