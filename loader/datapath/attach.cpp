@@ -182,7 +182,7 @@ std::expected<std::string, std::string> Attacher::attach_xdp(unsigned ifindex, c
                                                              std::vector<std::string>& notes, const std::string& name) {
     std::error_code ignored;
     std::string pin = settings_.pins.link(ifindex, pin_name(Hook::xdp));
-    // A veth drops what XDP sends unless its far end runs NAPI (XDP or GRO there), which nobody can see from this side:
+    // A veth drops what XDP sends unless its far end runs NAPI (XDP or GRO there), which cannot be seen from this side:
     // native XDP on a veth is for those who ask for it. Virtual overlay devices have no native XDP at all.
     bool wanted = settings_.xdp == XdpMode::native || settings_.xdp == XdpMode::generic ||
                   (settings_.xdp == XdpMode::automatic && kind != "veth");

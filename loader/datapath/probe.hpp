@@ -11,7 +11,7 @@ enum class Answer { yes, no, unknown };
 // Makes and drops a small map: the error that the bpf system call answers with.
 std::error_code try_bpf();
 
-// unknown: without the right to load a program nobody can tell.
+// unknown: without the right to load a program it cannot be told.
 Answer kernel_has_tcx();
 
 // Whether the driver of an interface runs XDP programs natively and redirects from them. unknown: Linux < 6.3 does not

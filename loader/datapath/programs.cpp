@@ -51,7 +51,7 @@ abi::address_range address_range(const model::Cidr& cidr) {
     return range;
 }
 
-// What the configuration takes from the kernel: once for all programs, so that their clocks are the same.
+// What the kernel says for the configuration, asked once for all programs: their clocks have to be the same.
 struct KernelFacts {
     bool fib_source = kernel_has_fib_source();
     maps::JiffyClock clock = maps::jiffy_clock();

@@ -22,7 +22,7 @@ struct SocketHook {
     bpf_attach_type type;
 };
 
-// Whoever undoes a translation comes before whoever makes one.
+// The hooks that undo a translation come before those that make one.
 constexpr std::array hooks{
     SocketHook{"sock_release", BPF_CGROUP_INET_SOCK_RELEASE}, SocketHook{"getpeername4", BPF_CGROUP_INET4_GETPEERNAME},
     SocketHook{"getpeername6", BPF_CGROUP_INET6_GETPEERNAME}, SocketHook{"recvmsg4", BPF_CGROUP_UDP4_RECVMSG},

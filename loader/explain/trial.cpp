@@ -67,7 +67,7 @@ maps::MapSizes private_sizes(const plan::MapChanges& contents) {
     return sizes;
 }
 
-// What the agent fills, programs only read: a trial may share it.
+// Programs only read what the agent fills: a trial may share it.
 bool is_read_only(const maps::MapRow& map) {
     return map.filled_by == maps::Filler::agent;
 }
