@@ -4,7 +4,7 @@
 
 #include <vector>
 
-#include "loader/plan/layout.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/planner.hpp"
 
 namespace weir::agent {

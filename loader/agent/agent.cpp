@@ -12,6 +12,7 @@
 
 #include "loader/agent/adoption.hpp"
 #include "loader/agent/attachments.hpp"
+#include "loader/apply/write_order.hpp"
 #include "loader/config/node_context.hpp"
 #include "loader/datapath/cgroup.hpp"
 #include "loader/datapath/socket_hooks.hpp"
@@ -211,7 +212,7 @@ void Agent::apply(plan::MapChanges changes) {
     std::size_t written = 0;
     std::string failure;
     for (const auto& batch : unwritten_) {
-        auto result = writer_.apply(batch);
+        auto result = apply::write(writer_, batch);
         if (!result) {
             failure = result.error();
             break;
