@@ -118,13 +118,12 @@ void Agent::on_routes() {
 void Agent::on_source(source::Report report) {
     health_.queued();
     for (auto& change : std::exchange(report.changes, {})) cluster_.apply(std::move(change));
-    if (!report.complete) return;
+    if (report.more) return;
     auto& problems = report.problems;
-    bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
     // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken
     // away.
     bool was_held = held_;
-    held_ = adoption_open_ && unclean;
+    held_ = adoption_open_ && !report.synced;
     planner_.keep_adopted(held_);
     note_problem("source", problems);
     source_problems_ = std::move(problems);
