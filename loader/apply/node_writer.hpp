@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the maps hold of the node itself, beside the plan: its devices, its addresses, and how current its routes are.
+// The seam between the agent and what the maps hold of the node itself, beside the plan: its devices, its addresses, and
+// how current its routes are.
 #pragma once
 
 #include <map>

@@ -47,9 +47,9 @@ public:
     // Off: for contents that no agent leaves behind.
     void expect_valid(bool on) { checked_ = on; }
 
-    // What was wrong with any state so far, a line each.
+    // Everything that was wrong with any state so far, a line each.
     const std::vector<std::string>& violations() const { return violations_; }
-    // What is wrong where all changes have been written.
+    // Everything that is wrong with this state, where all changes have been written.
     std::vector<std::string> faults_at_rest() const;
 
 protected:

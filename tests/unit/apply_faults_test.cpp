@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps whose calls fail: every state in between is valid, and in the end they hold what the plans say. What is written
-// here to in memory is the layout's work and write()'s, as the agent uses them.
+// Maps whose calls fail: every state in between is valid, and in the end they hold what the plans say. Layout and
+// write() are used as the agent uses them; the maps are in memory.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -34,7 +34,7 @@ constexpr plan::Capacity capacity{
     .frontends = 300, .services = 300, .backends = 600, .slot_lines = 8000, .source_ranges = 100};
 
 using Plans = std::map<std::string, plan::ServicePlan>;
-// What maps hold or should hold, in lines that name no ids and no places.
+// The content that maps hold or should hold, in lines that name no ids and no places.
 using Description = std::set<std::string>;
 
 std::string frontend_line(const std::string& service, const abi::frontend_key& key, const abi::frontend& value,
@@ -239,7 +239,7 @@ public:
         retry();
     }
 
-    // What was not written is lost with the agent.
+    // Changes that were not written are lost with the agent.
     void restart() {
         layout_ = plan::Layout(capacity);
         layout_.adopt(*writer_.read());

@@ -52,7 +52,7 @@ protected:
     // Starts following; the first report has come when it returns.
     void follow(const fs::path& path, std::chrono::steady_clock::duration look_period = by_events_alone) {
         auto take = [this](Report report) {
-            // What every source promises.
+            // Every source promises this.
             EXPECT_TRUE(report.synced || !synced_) << "is synced no more";
             EXPECT_FALSE(report.more && (report.synced || !report.problems.empty()));
             synced_ = report.synced;
