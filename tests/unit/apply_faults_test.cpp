@@ -37,6 +37,12 @@ using Plans = std::map<std::string, plan::ServicePlan>;
 // The content that maps hold or should hold, in lines that name no ids and no places.
 using Description = std::set<std::string>;
 
+std::vector<std::string> without(const Description& all, const Description& some) {
+    std::vector<std::string> out;
+    std::ranges::set_difference(all, some, std::back_inserter(out));
+    return out;
+}
+
 std::string frontend_line(const std::string& service, const abi::frontend_key& key, const abi::frontend& value,
                           const std::string& cluster, const std::string& external) {
     return fmt::format("frontend {} {} of {}: kind {}, flags {}, affinity {}, cluster {} {}, external {} {}",
@@ -266,7 +272,9 @@ public:
         EXPECT_THAT(maps_.violations(), IsEmpty());
         if (!is_written()) return;
         EXPECT_THAT(maps_.faults_at_rest(), IsEmpty());
-        EXPECT_EQ(describe(maps_.contents()), describe(plans_));
+        auto held = describe(maps_.contents()), wanted = describe(plans_);
+        EXPECT_THAT(without(held, wanted), IsEmpty()) << "are in the maps, and in no plan";
+        EXPECT_THAT(without(wanted, held), IsEmpty()) << "are in a plan, and not in the maps";
     }
 
     const FaultyWriter& writer() const { return writer_; }
