@@ -8,10 +8,10 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 #include "loader/plan/hash.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 
@@ -31,9 +31,6 @@ struct AbiAddressEqual {
 
 class VipTable {
 public:
-    using On = std::vector<std::pair<abi::address, abi::vip>>;
-    using Off = std::vector<abi::address>;
-
     // A frontend is there; is there no more.
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
@@ -43,11 +40,11 @@ public:
     void remove_foreign(const model::Address& address);
 
     // What the map holds already, and the end of the adoption: what no frontend has claimed is to go.
-    void adopt(const On& vips);
+    void adopt(const std::vector<VipEntry>& vips);
     void finish_adoption();
 
     // Appends what the map lacks since the last call. on, off: of the MapChanges that are being made.
-    void flush(On& on, Off& off);
+    void flush(std::vector<VipEntry>& on, std::vector<abi::address>& off);
 
 private:
     struct Vip {
