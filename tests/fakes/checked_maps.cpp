@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 
 namespace weir::fakes {
@@ -13,11 +14,11 @@ namespace weir::fakes {
 namespace {
 
 std::string text(const abi::frontend_key& key) {
-    return model::to_string(view::address_of(key.address), ntohs(key.port_be));
+    return model::to_string(model::address_of(key.address), ntohs(key.port_be));
 }
 
 std::string text(const abi::address& address) {
-    return view::address_of(address).to_string();
+    return model::address_of(address).to_string();
 }
 
 bool same_backend(const abi::backend& a, const abi::backend& b) {

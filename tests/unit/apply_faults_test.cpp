@@ -13,6 +13,7 @@
 #include <set>
 
 #include "loader/apply/write_order.hpp"
+#include "loader/model/abi_address.hpp"
 #include "loader/plan/entries.hpp"
 #include "loader/view/names.hpp"
 #include "tests/fakes/checked_maps.hpp"
@@ -46,13 +47,13 @@ std::vector<std::string> without(const Description& all, const Description& some
 std::string frontend_line(const std::string& service, const abi::frontend_key& key, const abi::frontend& value,
                           const std::string& cluster, const std::string& external) {
     return fmt::format("frontend {} {} of {}: kind {}, flags {}, affinity {}, cluster {} {}, external {} {}",
-                       model::to_string(view::address_of(key.address), ntohs(key.port_be)), key.protocol, service,
+                       model::to_string(model::address_of(key.address), ntohs(key.port_be)), key.protocol, service,
                        value.kind, value.flags, value.affinity_ticks, value.cluster_action, cluster,
                        value.external_action, external);
 }
 
 std::string range_line(const std::string& service, const abi::source_range_key& key) {
-    return fmt::format("source range {}/{} of {}", view::address_of(key.address).to_string(), key.prefix_length,
+    return fmt::format("source range {}/{} of {}", model::address_of(key.address).to_string(), key.prefix_length,
                        service);
 }
 
@@ -73,7 +74,7 @@ Description describe(const plan::MapContents& contents) {
         out.insert("service " + names[id]);
     }
     for (const auto& [id, entry] : contents.backends) {
-        by_id[id] = {view::address_of(entry.address), ntohs(entry.port_be)};
+        by_id[id] = {model::address_of(entry.address), ntohs(entry.port_be)};
         out.insert(backend_line(names[entry.service_id], by_id[id], entry.flags));
     }
     auto reached = [&](std::uint8_t action, const abi::slot_range& range) {
@@ -86,7 +87,7 @@ Description describe(const plan::MapContents& contents) {
         out.insert(frontend_line(names[value.service_id], key, value, reached(value.cluster_action, value.cluster),
                                  reached(value.external_action, value.external)));
     for (const auto& key : contents.source_ranges) out.insert(range_line(names[ntohl(key.service_id_be)], key));
-    for (const auto& [at, vip] : contents.vips) out.insert(vip_line(view::address_of(at), vip.flags));
+    for (const auto& [at, vip] : contents.vips) out.insert(vip_line(model::address_of(at), vip.flags));
     return out;
 }
 
