@@ -177,7 +177,7 @@ TEST_F(ProgrammerTest, SaysWhyMapsCannotBeTakenOver) {
 class CrowdedProgrammerTest : public testing::Test {
 protected:
     static constexpr plan::Capacity small{
-        .frontends = 100, .services = 3, .backends = 100, .slot_lines = 1000, .source_ranges = 100};
+        .frontends = 100, .services = 2, .backends = 100, .slot_lines = 1000, .source_ranges = 100};
 
     void program(const std::vector<plan::ServicePlan>& plans) {
         for (const auto& plan : plans) programmer.update(plan);
@@ -185,7 +185,7 @@ protected:
     }
 
     FakeWriter writer{small};
-    Programmer programmer{writer, small};  // id 0 is none: there is room for two service ports
+    Programmer programmer{writer, small};
 };
 
 const auto c = plan_of("c", {"10.0.0.3"}, "10.96.0.3");
