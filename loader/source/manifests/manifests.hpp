@@ -30,7 +30,7 @@ struct ReadManifests {
 // The error says why the path cannot be read at all; files that cannot are among the problems.
 std::expected<ReadManifests, std::string> read_manifests(const std::string& path);
 
-// What a reading has brought.
+// The result of a reading.
 struct Report {
     std::vector<model::Change> changes;
     std::vector<model::Problem> problems;  // all that are in force
@@ -76,7 +76,7 @@ private:
     std::expected<void, std::string> look(Readings& readings);
     void check_unseen(Readings& readings);
     std::expected<void, std::string> check_path() const;
-    // whole: an event has said that nobody is writing it.
+    // whole: an event has said that the file is complete.
     void check(const std::string& file, const std::optional<FoundFile>& found, bool whole, Readings& readings);
     const model::FileName& note_found(const std::string& file, const FoundFile& found);
     void read(const std::string& file, const FoundFile& found, Readings& readings);
