@@ -139,7 +139,7 @@ std::expected<Attached, std::string> Attacher::attach(unsigned ifindex, const st
     if (!tc) return std::unexpected(fmt::format("{}: {}", name, tc.error()));
     attached.tc = *tc;
     if (!uplink) {
-        // It may have been one: there, every packet would count as coming from outside.
+        // Detaches XDP from a former uplink: every packet there would count as coming from outside.
         std::error_code ignored;
         std::filesystem::remove(settings_.pins.link(ifindex, pin_name(Hook::xdp)), ignored);
         return attached;

@@ -58,7 +58,7 @@ int attach(const maps::PinPaths& pins, const SocketHook& hook, int program, cons
     // A link on a cgroup stands beside those of others (BPF_F_ALLOW_MULTI is implied).
     maps::Fd link(bpf_link_create(program, folder, hook.type, nullptr));
     if (!link) return -errno;
-    // One on another cgroup ends here, after the new one works.
+    // Removes a link on another cgroup, now that the new one works.
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     return bpf_obj_pin(link.get(), path.c_str());

@@ -208,7 +208,7 @@ bool Trial::Loaded::loses_reply_tuple(const view::Tuple& tuple) {
     auto flow = find(tuple);
     if (!flow) return false;
     auto taken = copy_flow(flow->rewritten(tuple.protocol).reversed());
-    // Its own may have outlived the forward entry.
+    // The reply tuple may be taken by this flow's own entry, which outlived the forward one.
     if (!taken || taken->rewritten(tuple.protocol).reversed() == tuple) return false;
     erase(tuple);
     return true;

@@ -136,7 +136,7 @@ std::vector<std::uint32_t> Layout::distinct_ids(const PortRecord& record) const 
     return ids;
 }
 
-// Which of the wanted backends have ids, and which ids are wanted no more? Both sides are sorted.
+// Finds the wanted backends that have ids, and the ids that are wanted no more. Both sides are sorted.
 void Layout::match_backends(Draft& draft) const {
     draft.ids.assign(draft.backends.size(), 0);
     if (!draft.record) return;

@@ -64,7 +64,7 @@ public:
 
     Usage usage() const;
 
-    // Whether the maps hold anything of this Service.
+    // Tells whether the maps hold anything of this Service.
     bool serves(const model::ObjectName& service) const;
 
 private:
@@ -79,7 +79,7 @@ private:
         std::vector<abi::frontend_key> frontends;
         std::vector<abi::source_range_key> source_ranges;  // sorted
     };
-    // What an update of one service port will do; nothing is changed before all ports of the service have found room.
+    // The planned update of one service port. Layout changes nothing before all ports of the service have found room.
     struct Draft {
         const ServicePortPlan* plan;
         PortRecord* record;              // nullptr: a new service port
@@ -90,7 +90,7 @@ private:
         std::vector<bool> fresh;              // of each set: the range is new
         std::vector<abi::frontend_key> frontends;
     };
-    // What is only known while an adoption is open.
+    // State that exists only while an adoption is open.
     struct Adoption {
         std::unordered_set<std::uint32_t> unclaimed;              // ids of service ports
         std::unordered_map<std::uint32_t, std::uint64_t> tables;  // offset of a range -> hash of what it holds

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What do the slots of a range hold, as backend ids?
+// The backend ids in the slots of a range.
 #pragma once
 
 #include <cstdint>

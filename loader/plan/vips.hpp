@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses do frontends have, and what becomes of packets to them that no frontend wants? The map `vips`,
-// derived from the frontends.
+// The map `vips`, derived from the frontends: their addresses, and the fate of packets to them that no frontend wants.
 #pragma once
 
 #include <cstdint>
@@ -31,19 +30,19 @@ struct AbiAddressEqual {
 
 class VipTable {
 public:
-    // A frontend is there; is there no more.
+    // Counts a frontend in, and out again.
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
 
-    // An address that somebody else serves: packets to it are passed on, also within the service range.
+    // An address that another proxy serves: packets to it are passed on, also within the service range.
     void add_foreign(const model::Address& address);
     void remove_foreign(const model::Address& address);
 
-    // What the map holds already, and the end of the adoption: what no frontend has claimed is to go.
+    // Takes over the addresses that the map holds, and at the end of the adoption drops those without a frontend.
     void adopt(const std::vector<VipEntry>& vips);
     void finish_adoption();
 
-    // Appends what the map lacks since the last call. on, off: of the MapChanges that are being made.
+    // Appends the changes since the last call. on, off: of the MapChanges that are being made.
     void flush(std::vector<VipEntry>& on, std::vector<abi::address>& off);
 
 private:

@@ -68,7 +68,7 @@ private:
     std::expected<void, std::string> look(Readings& readings);
     void check_unseen(Readings& readings);
     std::expected<void, std::string> check_path() const;
-    // whole: an event has said that nobody is writing it.
+    // whole: an event has said that the file is complete.
     void check(const std::string& file, const std::optional<FoundFile>& found, bool whole, Readings& readings);
     const model::FileName& note_found(const std::string& file, const FoundFile& found);
     void read(const std::string& file, const FoundFile& found, Readings& readings);
