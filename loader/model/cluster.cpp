@@ -7,7 +7,7 @@ namespace weir::model {
 
 void Cluster::apply(Change change) {
     if (auto* upserted = std::get_if<Upsert>(&change)) {
-        std::visit([this](auto&& object) { upsert(std::move(object)); }, std::move(upserted->object));
+        std::visit([this](auto& object) { upsert(std::move(object)); }, upserted->object);
         return;
     }
     const auto& [kind, name] = std::get<Remove>(change);
