@@ -92,12 +92,12 @@ static __always_inline int translate(context *ctx, const struct packet *p, const
     barrier_var(ports);
     if ((void *)(ports + 2) > data_end)
         return VERDICT_PASS_MALFORMED;
-    /* Not folded: a sum of four 16-bit words. */
-    __u32 port_delta = csum_difference_port(0, ports[0], f->source_port_be);
-    port_delta = csum_difference_port(port_delta, ports[1], f->destination_port_be);
-    ports[0] = f->source_port_be;
-    ports[1] = f->destination_port_be;
-    return context_l4_checksum(ctx, p, family, f->address_delta, port_delta, forwarded);
+    /* Both ports are one word of the packet and of the flow. Their change is folded as far as the checksum needs. */
+    __u32 *both = (__u32 *)ports, after;
+    __builtin_memcpy(&after, __builtin_assume_aligned(&f->source_port_be, sizeof(after)), sizeof(after));
+    __u64 change = csum_difference_word(0, *both, after);
+    *both = after;
+    return context_l4_checksum(ctx, p, family, f->address_delta, (change & 0xffff) + (change >> 16), forwarded);
 }
 
 #endif
