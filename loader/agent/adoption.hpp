@@ -6,7 +6,7 @@
 #include <set>
 #include <vector>
 
-#include "loader/plan/layout.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/planner.hpp"
 
 namespace weir::agent {

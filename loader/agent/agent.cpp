@@ -94,12 +94,10 @@ void Agent::on_routes() {
 void Agent::on_source(source::Report report) {
     health_.queued();
     for (auto& change : std::exchange(report.changes, {})) planning_.apply(std::move(change));
-    if (!report.complete) return;
-    bool is_synced =
-        std::ranges::none_of(report.problems, [](const auto& p) { return p.severity == model::Severity::error; });
+    if (report.more) return;
     bool was_held = planning_.adoption().is_held();
     problems_.note(Problems::Area::source, std::move(report.problems));
-    planning_.source_read(is_synced);
+    planning_.source_read(report.synced);
     if (planning_.adoption().is_held() && !was_held)
         spdlog::error("nothing that the last agent served is taken away until these files are right");
     update_node();

@@ -18,7 +18,7 @@
 #include "loader/agent/programmer.hpp"
 #include "loader/agent/publisher.hpp"
 #include "loader/agent/sweep_loop.hpp"
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/config/config.hpp"
 #include "loader/datapath/programs.hpp"
 #include "loader/net/links.hpp"

@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "loader/apply/write_order.hpp"
+
 namespace weir::agent {
 
 namespace {
@@ -57,7 +59,7 @@ void Programmer::sync() {
     std::string failure;
     while (!unwritten_.empty()) {
         const auto& batch = unwritten_.front();
-        if (auto done = writer_.apply(batch); !done) {
+        if (auto done = apply::write(writer_, batch); !done) {
             failure = done.error();
             break;
         }

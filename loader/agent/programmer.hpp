@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "loader/agent/sweep_schedule.hpp"
-#include "loader/apply/writer.hpp"
+#include "loader/apply/map_writer.hpp"
 #include "loader/plan/consumer.hpp"
 #include "loader/plan/layout.hpp"
 

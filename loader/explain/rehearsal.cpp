@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/net/roles.hpp"
+#include "loader/plan/layout.hpp"
 #include "loader/plan/planner.hpp"
 
 namespace weir::explain {

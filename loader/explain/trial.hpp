@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "loader/datapath/settings.hpp"
-#include "loader/plan/layout.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/view/flow_entry.hpp"
 #include "maps/abi.h"
 #include "maps/fd.hpp"

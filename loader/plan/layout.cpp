@@ -36,12 +36,6 @@ bool same_range(const abi::slot_range& a, const abi::slot_range& b) {
 
 }  // namespace
 
-bool MapChanges::empty() const {
-    return backends_on.empty() && services_on.empty() && slots.empty() && source_ranges_on.empty() &&
-           frontends_on.empty() && vips_on.empty() && frontends_off.empty() && vips_off.empty() &&
-           source_ranges_off.empty() && services_off.empty() && backends_off.empty();
-}
-
 Layout::Layout(Capacity capacity)
     : capacity_(capacity), service_ids_(capacity.services), backends_(capacity.backends), slots_(capacity.slot_lines) {}
 

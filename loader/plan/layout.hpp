@@ -17,10 +17,10 @@
 #include "loader/plan/backends.hpp"
 #include "loader/plan/frontend_table.hpp"
 #include "loader/plan/ids.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 #include "loader/plan/slots.hpp"
-#include "loader/plan/table.hpp"
 #include "maps/abi.h"
 
 namespace weir::plan {
@@ -32,34 +32,6 @@ struct Capacity {
     std::uint32_t backends = 0;
     std::uint32_t slot_lines = 0;
     std::uint32_t source_ranges = 0;
-};
-
-// A difference to write, in an order in which every intermediate state is valid:
-// backends on, service names, slots, source ranges on, frontends on, vips on; then frontends off, vips off, source
-// ranges off, service names off, backends off. No key is both on and off, unless it goes off for good.
-struct MapChanges {
-    std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
-    std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
-    std::vector<SlotTable> slots;
-    std::vector<abi::source_range_key> source_ranges_on;
-    std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends_on;
-    VipTable::On vips_on;
-    std::vector<abi::frontend_key> frontends_off;
-    VipTable::Off vips_off;
-    std::vector<abi::source_range_key> source_ranges_off;
-    std::vector<std::uint32_t> services_off;
-    std::vector<std::uint32_t> backends_off;  // written as zeroed entries; a sweep of UDP flows must follow
-    bool empty() const;
-};
-
-// What the maps hold now, for adoption. slots: the whole array, or empty where it was not read.
-struct MapContents {
-    std::vector<std::pair<std::uint32_t, abi::backend>> backends;  // in use only
-    std::vector<std::pair<std::uint32_t, abi::service_name>> services;
-    std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends;
-    std::vector<abi::slot_line> slots;
-    VipTable::On vips;
-    std::vector<abi::source_range_key> source_ranges;
 };
 
 struct Usage {

@@ -7,10 +7,10 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 #include "loader/plan/hash.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 
@@ -30,9 +30,6 @@ struct AbiAddressEqual {
 
 class VipTable {
 public:
-    using On = std::vector<std::pair<abi::address, abi::vip>>;
-    using Off = std::vector<abi::address>;
-
     // Counts a frontend in, and out again.
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
@@ -42,11 +39,11 @@ public:
     void remove_foreign(const model::Address& address);
 
     // Takes over the addresses that the map holds, and at the end of the adoption drops those without a frontend.
-    void adopt(const On& vips);
+    void adopt(const std::vector<VipEntry>& vips);
     void finish_adoption();
 
     // Appends the changes since the last call. on, off: of the MapChanges that are being made.
-    void flush(On& on, Off& off);
+    void flush(std::vector<VipEntry>& on, std::vector<abi::address>& off);
 
 private:
     struct Vip {

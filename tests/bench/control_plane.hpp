@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/decode/decode.hpp"
 #include "loader/plan/layout.hpp"
 #include "loader/plan/planner.hpp"

@@ -48,7 +48,10 @@ public:
     std::set<model::FileName> take_unread() { return std::exchange(unread_, {}); }
 
     std::vector<model::Problem> problems() const;  // in file order
-    std::set<std::string> skipped() const;         // kinds that weir does not read
+    // Whether all that the files give is in force: none is unreadable or malformed, no object is refused, and none is
+    // outdone by another file's.
+    bool is_whole() const;
+    std::set<std::string> skipped() const;  // kinds that weir does not read
 
 private:
     // Remarks on a file; few files have any.

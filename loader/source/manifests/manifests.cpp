@@ -96,7 +96,7 @@ std::expected<void, std::string> ManifestSource::start() {
             gone.emplace_back(file.view());
         objects += reading.decoded.objects.size();
         if (objects < objects_at_a_time) continue;
-        callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .complete = false});
+        callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .synced = false, .more = true});
         objects = 0;
     }
     // Files that were removed meanwhile are no error; a folder that was is one, and its files stay in force.
@@ -309,7 +309,8 @@ void ManifestSource::report(Readings readings) {
     auto problems = store_.problems();
     if (!failure_.empty())
         problems.push_back({model::Severity::error, {}, "", failure_ + "; what was read before stays in force"});
-    callback_({.changes = std::move(changes), .problems = std::move(problems)});
+    synced_ = synced_ || (failure_.empty() && store_.is_whole());
+    callback_({.changes = std::move(changes), .problems = std::move(problems), .synced = synced_, .more = false});
 }
 
 }  // namespace weir::source
