@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "loader/apply/slot_writer.hpp"
+#include "loader/model/abi_address.hpp"
 
 namespace weir::apply {
 
@@ -152,9 +153,9 @@ Written KernelWriter::set_node_addresses(const std::vector<model::Address>& addr
         auto first = std::ranges::find(addresses, family, &model::Address::family);
         if (first == addresses.end()) continue;
         if (family == model::Family::ipv4)
-            runtime->node4_be = htonl(first->ipv4());
+            runtime->node4_be = first->ipv4_be();
         else
-            std::ranges::copy(first->bytes, runtime->node6.bytes);
+            runtime->node6 = model::abi_address(*first);
     }
     if (std::memcmp(&before, &*runtime, sizeof(before)) == 0) return {};
     if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
