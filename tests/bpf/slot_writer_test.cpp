@@ -9,7 +9,7 @@
 #include "loader/plan/maglev.hpp"
 #include "loader/plan/table.hpp"
 
-namespace weir::datapath {
+namespace weir::apply {
 namespace {
 
 constexpr std::uint32_t all_lines = 20'000;
@@ -81,4 +81,4 @@ INSTANTIATE_TEST_SUITE_P(Maps, SlotWriter, testing::Values(BPF_F_MMAPABLE, 0u),
                          [](const auto& info) { return info.param == BPF_F_MMAPABLE ? "Mapped" : "InBatches"; });
 
 }  // namespace
-}  // namespace weir::datapath
+}  // namespace weir::apply
