@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the kernel's jiffies tell CLOCK_MONOTONIC.
+// The factor and the offset that turn the kernel's jiffies into CLOCK_MONOTONIC.
 #pragma once
 
 #include <cstdint>

@@ -171,7 +171,7 @@ private:
     Fd fd_;
 };
 
-// Another look at a map that somebody else keeps open, with a file descriptor of its own.
+// Opens a second file descriptor of a map that another object keeps open, and views the map through it.
 template <class M>
 M view(int map_fd) {
     return M(Fd(::dup(map_fd)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where things are pinned, and the maps of a node opened from there.
+// The paths of pins, and the maps of a node opened from there.
 #pragma once
 
 #include <fmt/format.h>

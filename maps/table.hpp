@@ -44,7 +44,7 @@ enum class Kind {
 // Adds the entries. What the agent fills does not change while no agent runs.
 enum class Filler { agent, datapath, sockets, sweeper };
 
-// What an agent does at its start with a map that an earlier one has pinned.
+// Tells what an agent does at its start with a map that an earlier one has pinned.
 enum class Restart {
     adopted,      // goes on with it in the size that it has: what it holds would be lost with it
     resized,      // makes it anew in another configured size, with all that it holds
@@ -67,7 +67,7 @@ consteval Size set_by(std::uint32_t MapSizes::*value) {
     throw std::logic_error("no setting has this value");
 }
 
-// What can be said of a map without the types of its key and value.
+// A row without the types of key and value.
 struct MapRow {
     std::string_view name;
     Kind kind;

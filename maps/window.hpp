@@ -22,7 +22,7 @@ public:
     ~Window();
 
     bool holds(std::uint64_t offset, std::uint64_t size) const;
-    // What must be held.
+    // Returns a part, which the window must hold.
     std::span<std::byte> part(std::uint64_t offset, std::uint64_t size) const;
 
 private:

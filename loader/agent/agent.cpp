@@ -1,75 +1,60 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "loader/agent/agent.hpp"
 
-#include <fmt/format.h>
 #include <malloc.h>
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
 #include <boost/asio/post.hpp>
-#include <chrono>
+#include <memory>
+#include <set>
 #include <utility>
 
-#include "loader/agent/adoption.hpp"
-#include "loader/agent/attachments.hpp"
-#include "loader/config/node_context.hpp"
-#include "loader/datapath/cgroup.hpp"
-#include "loader/datapath/socket_hooks.hpp"
+#include "loader/view/names.hpp"
 
 namespace weir::agent {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-constexpr auto retry_delay = 1s;
-// The state file is for people: a burst of changes is one write.
-constexpr auto publish_delay = 50ms;
 // From so many Services at once on, the memory that reading and planning them took is given back to the kernel: the
 // allocator would keep several times what the agent needs.
 constexpr std::size_t many_services = 1000;
 
-bool has_backends(const plan::ServicePlan& plan) {
-    return std::ranges::any_of(plan.ports, [](const auto& port) { return !port.sets.empty(); });
-}
-
-net::LinkWatch::Callbacks link_callbacks(Agent& agent, auto on_links, auto on_routes) {
-    return {.on_links = [&agent, on_links](const auto& links, const auto& routes) { (agent.*on_links)(links, routes); },
-            .on_routes = [&agent, on_routes] { (agent.*on_routes)(); }};
+plan::Capacity capacity_of(const datapath::MapSizes& sizes) {
+    return {.frontends = sizes.frontends,
+            .services = sizes.services,
+            .backends = sizes.backends,
+            .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
+            .source_ranges = sizes.source_ranges};
 }
 
 }  // namespace
 
 Agent::Agent(boost::asio::io_context& io, const config::Config& config, const datapath::Programs& programs,
-             StateFile state)
-    : io_(io),
-      config_(config),
+             StateFile state_file)
+    : config_(config),
       programs_(programs),
-      state_file_(std::move(state)),
       writer_(programs),
-      attacher_(config.datapath, programs),
-      sweeper_(
-          io, programs, config.datapath.snat_ports, [this](const auto& result) { on_sweep(result); },
-          [this](const auto& aborted) { on_sockets(aborted); }),
-      links_watch_(io, link_callbacks(*this, &Agent::on_links, &Agent::on_routes)),
-      source_(io, config.manifests, [this](auto report) { on_source(std::move(report)); }),
-      node_(node_context()),
-      planner_(node_),
-      layout_({.frontends = programs.sizes().frontends,
-               .services = programs.sizes().services,
-               .backends = programs.sizes().backends,
-               .slot_lines = programs.sizes().slots / abi::SLOTS_PER_LINE,
-               .source_ranges = programs.sizes().source_ranges}),
+      node_(config),
+      programmer_(writer_, capacity_of(programs.sizes())),
+      planning_(node_.context(), [this](const auto& service) { return programmer_.serves(service); }),
+      attachments_(std::make_unique<KernelHooks>(config.datapath, programs), config.interfaces, problems_),
+      publisher_(io, std::move(state_file), [this] { return state(); }),
       health_(io,
               [this] {
-                  note_problem("health", health_.problems());
-                  publish_later();
+                  problems_.note(Problems::Area::health, health_.problems());
+                  publisher_.publish_later();
               }),
-      snat_watch_(config.datapath.snat_ports, snat_drops(),
-                  [this](const auto& endpoints) { return owners_of(endpoints); }),
-      retry_timer_(io),
-      sweep_timer_(io),
-      publish_timer_(io) {}
+      sweeps_(
+          io, programs, config.datapath.snat_ports, problems_,
+          {.on_sweep = [this](bool is_done) { on_sweep(is_done); }, .on_news = [this] { publisher_.publish_later(); }}),
+      links_watch_(io, {.on_links =
+                            [this](const auto& links, const auto& routes) {
+                                on_links({links, routes});
+                            },
+                        .on_routes = [this] { on_routes(); }}),
+      source_(io, config.manifests, [this](auto report) { on_source(std::move(report)); }),
+      retry_timer_(io) {}
 
 std::expected<void, std::string> Agent::start() {
     if (programs_.adopted()) adopt();
@@ -77,33 +62,28 @@ std::expected<void, std::string> Agent::start() {
     health_.listen(config_.healthz_addresses);
     if (auto watching = links_watch_.start(); !watching) return watching;
     if (auto reading = source_.start(); !reading) return reading;
-    sweep_later();
+    sweeps_.begin();
     return {};
 }
 
 // Ids, ranges and allocations of an earlier agent go on being used.
 void Agent::adopt() {
-    auto contents = writer_.read();
+    auto contents = programmer_.adopt();
     if (!contents) {
         spdlog::warn("the maps cannot be read back ({}): they are written anew", contents.error());
         return;
     }
-    layout_.adopt(*contents);
-    planner_.adopt(held_frontends(*contents));
-    adoption_open_ = true;
+    planning_.adopt(*contents);
     health_.adopted();
     spdlog::info("took over {} services, {} frontends, {} backends", contents->services.size(),
                  contents->frontends.size(), contents->backends.size());
 }
 
-void Agent::on_links(const std::vector<net::Link>& links, const std::vector<unsigned>& default_routes) {
-    links_ = links;
-    default_routes_ = default_routes;
-    bool first = !links_known_;
-    links_known_ = true;
+void Agent::on_links(net::Links links) {
+    node_.set_links(std::move(links));
     update_node();
     // On the first start the maps are filled before a packet meets the programs.
-    if (!first && ready_) attach_links();
+    if (planning_.adoption().may_attach()) attach_links();
     program();
 }
 
@@ -113,240 +93,113 @@ void Agent::on_routes() {
 
 void Agent::on_source(source::Report report) {
     health_.queued();
-    for (auto& change : std::exchange(report.changes, {})) cluster_.apply(std::move(change));
-    if (!report.complete) return;
-    auto& problems = report.problems;
-    bool unclean = std::ranges::any_of(problems, [](const auto& p) { return p.severity == model::Severity::error; });
-    // What a broken file held before the restart is known to the maps alone: until it reads again nothing is taken
-    // away.
-    bool was_held = held_;
-    held_ = adoption_open_ && unclean;
-    planner_.keep_adopted(held_);
-    note_problem("source", problems);
-    source_problems_ = std::move(problems);
-    if (held_ && !was_held)
+    for (auto& change : std::exchange(report.changes, {})) planning_.apply(std::move(change));
+    if (report.more) return;
+    bool was_held = planning_.adoption().is_held();
+    problems_.note(Problems::Area::source, std::move(report.problems));
+    planning_.source_read(report.synced);
+    if (planning_.adoption().is_held() && !was_held)
         spdlog::error("nothing that the last agent served is taken away until these files are right");
-    if (!held_) {
-        for (const auto& name : std::exchange(kept_, {})) cluster_.mark_dirty(name);
-    }
-    source_known_ = true;
     update_node();
     program();
-    publish_later();
+    publisher_.publish_later();
+}
+
+void Agent::on_sweep(bool is_done) {
+    if (is_done) programmer_.grace_period_passed();
+    // Services that found no room may find it now.
+    if (!programmer_.waiting().empty()) program();
 }
 
 void Agent::update_node() {
-    auto node = node_context();
-    health_.set_node(node, cluster_.node(config_.node));
-    if (node == node_) return;
-    node_ = node;
-    planner_.set_node(node);
-    if (auto set = writer_.set_node_addresses(node.node_port_addresses); !set) spdlog::error("{}", set.error());
-    cluster_.mark_all_dirty();
+    bool has_changed = node_.refresh(planning_.cluster());
+    const auto& context = node_.context();
+    health_.set_node(context, planning_.cluster().node(config_.node));
+    if (!has_changed) return;
+    planning_.set_node(context);
+    if (auto set = writer_.set_node_addresses(context.node_port_addresses); !set) spdlog::error("{}", set.error());
 }
 
-plan::NodeContext Agent::node_context() const {
-    return config::node_context(config_, cluster_, links_, default_routes_);
-}
-
+// Brings everything up to date with what the source and the interfaces say.
 void Agent::program() {
-    if (!links_known_ || !source_known_) return;
-    auto dirty = cluster_.take_dirty();
-    for (const auto& name : layout_.waiting()) dirty.push_back(name);
-    plan::MapChanges changes;
-    for (const auto& service_plan : planner_.plan(cluster_, dirty)) {
-        if (held_ && layout_.serves(service_plan.service) && !has_backends(service_plan)) {
-            kept_.insert(service_plan.service);
-            continue;
-        }
-        if (service_plan.state == plan::ServiceState::planned)
-            not_planned_.erase(service_plan.service);
-        else
-            not_planned_[service_plan.service] = service_plan.state;
-        health_.update(service_plan);
-        auto problems = service_plan.problems;
-        auto removals = changes.backends_off.size();
-        for (auto& problem : layout_.update(service_plan, changes)) problems.push_back(std::move(problem));
-        note_datagrams(service_plan, changes.backends_off.size() > removals);
-        note_problem("Service " + service_plan.service.to_string(), std::move(problems));
-        if (!cluster_.has_service(service_plan.service)) not_planned_.erase(service_plan.service);
-    }
-    apply(std::move(changes));
-    if (adoption_open_ && !held_) {
-        datagrams_left_ = true;  // perhaps: nothing is known about what no Service claims
-        apply(layout_.finish_adoption());
-        adoption_open_ = false;
-    }
-    ++programmed_;
-    // What reading and planning that much took is not needed again, once whoever brought the changes has let go of it.
-    if (dirty.size() >= many_services) boost::asio::post(io_, [] { ::malloc_trim(0); });
-    if (unwritten_.empty()) health_.written();
-    health_.sync();
-    if (!ready_ && unwritten_.empty()) {
-        attach_links();
-        attach_sockets();
-        ready_ = true;
-        auto usage = layout_.usage();
-        spdlog::info("ready: {} services, {} frontends, {} backends on {} interfaces", cluster_.services().size(),
-                     usage.frontends, usage.backends, attached_.size());
-    }
-    publish_later();
+    if (!node_.has_links() || !planning_.is_read()) return;
+    auto plans = planning_.take(programmer_.waiting());
+    tell(plans);
+    if (planning_.adoption().planned()) programmer_.finish_adoption();
+    for (auto* consumer : consumers()) consumer->sync();
+    sweeps_.removed(programmer_.take_removal(), programmer_.is_crowded());
+    // Reading and planning that much took memory that is free once the caller has let go of the changes.
+    if (plans.size() >= many_services) boost::asio::post(retry_timer_.get_executor(), [] { ::malloc_trim(0); });
+    if (programmer_.is_written())
+        on_written();
+    else
+        retry_later();
+    publisher_.publish_later();
 }
 
-void Agent::apply(plan::MapChanges changes) {
-    if (!changes.empty()) unwritten_.push_back(std::move(changes));
-    bool removed = false;
-    std::size_t written = 0;
-    std::string failure;
-    for (const auto& batch : unwritten_) {
-        auto result = writer_.apply(batch);
-        if (!result) {
-            failure = result.error();
-            break;
-        }
-        removed = removed || !batch.backends_off.empty();
-        ++written;
+void Agent::tell(const std::vector<plan::ServicePlan>& plans) {
+    for (const auto& plan : plans) {
+        for (auto* consumer : consumers()) consumer->update(plan);
+        auto problems = plan.problems;
+        std::ranges::move(programmer_.problems_of(plan.service), std::back_inserter(problems));
+        problems_.note(Problems::Area::service, std::move(problems), plan.service.to_string());
     }
-    unwritten_.erase(unwritten_.begin(), unwritten_.begin() + static_cast<std::ptrdiff_t>(written));
-    if (failure != write_failure_) {
-        if (!failure.empty()) spdlog::error("{}; retrying every second, what is programmed stays in force", failure);
-        write_failure_ = failure;
-        publish_later();
-    }
-    if (!failure.empty()) retry_later();
-    if (removed) sweep_after_removal();
+}
+
+void Agent::on_written() {
+    health_.written();
+    if (!planning_.adoption().written()) return;
+    attach_links();
+    attachments_.attach_sockets(config_.datapath.socket_hooks, config_.datapath.cgroup);
+    auto usage = programmer_.usage();
+    spdlog::info("ready: {} services, {} frontends, {} backends on {} interfaces",
+                 planning_.cluster().services().size(), usage.frontends, usage.backends, attachments_.count());
 }
 
 void Agent::retry_later() {
-    retry_timer_.expires_after(retry_delay);
+    retry_timer_.expires_after(*programmer_.retry_after());
     retry_timer_.async_wait([this](auto error) {
         if (!error) program();
     });
 }
 
 void Agent::attach_links() {
-    std::map<unsigned, abi::device> devices;
-    std::vector<unsigned> in_use;
+    auto outcome = attachments_.attach(node_.links(), node_.context());
     std::set<unsigned> uplinks;
-    bool changed = false;
-    for (const auto& [link, role] : net::assign(links_, default_routes_, config_.interfaces)) {
-        if (role == net::Role::none) continue;
-        bool uplink = role == net::Role::uplink;
-        in_use.push_back(link.ifindex);
-        auto known = attached_.find(link.ifindex);
-        if (known == attached_.end() || known->second.uplink != uplink) {
-            std::vector<std::string> notes;
-            auto attached = attacher_.attach(link.ifindex, link.name, link.kind, uplink, notes);
-            for (const auto& note : notes) spdlog::warn("{}", note);
-            if (!attached) {
-                if (attach_failures_[link.ifindex] != attached.error()) spdlog::error("{}", attached.error());
-                attach_failures_[link.ifindex] = attached.error();
-                changed = true;
-                continue;
-            }
-            attach_failures_.erase(link.ifindex);
-            if (!attached->failure.empty()) {
-                spdlog::error("{}", attached->failure);
-                attach_failures_[link.ifindex] = attached->failure;
-            }
-            spdlog::info("{}: {}, {}{}{}", link.name, uplink ? "uplink" : "workload", attached->tc,
-                         attached->xdp.empty() ? "" : ", XDP ", attached->xdp);
-            known = attached_.insert_or_assign(link.ifindex, *attached).first;
-            changed = true;
-        }
-        if (uplink) {
-            uplinks.insert(link.ifindex);
-            devices[link.ifindex] = device_of(link, known->second, node_);
-        }
-    }
-    for (auto it = attached_.begin(); it != attached_.end();) {
-        if (std::ranges::find(in_use, it->first) == in_use.end()) {
-            spdlog::info("{}: gone", it->second.name);
-            attacher_.detach(it->first);
-            it = attached_.erase(it);
-            changed = true;
-        } else {
-            ++it;
-        }
-    }
-    std::erase_if(attach_failures_,
-                  [&](const auto& entry) { return std::ranges::find(in_use, entry.first) == in_use.end(); });
-    attacher_.drop_others(in_use);
-    links_watch_.set_uplinks(uplinks);
-    for (const auto& refused : net::refused_uplinks(links_, default_routes_, config_.interfaces)) {
-        if (logged_.insert("refused " + refused.name).second) {
-            spdlog::warn("{} is left out: {}", refused.name, refused.reason);
-            changed = true;
-        }
-    }
-    for (const auto& name : net::missing_uplinks(links_, config_.interfaces)) {
-        if (logged_.insert("missing " + name).second)
-            spdlog::warn("{}: no such interface; it is attached when it appears (interfaces.uplinks, --uplink)", name);
-    }
-    if (auto set = writer_.set_devices(devices); !set) spdlog::error("{}", set.error());
-    if (changed) {
-        // Cached next hops know what each device could do before.
-        on_routes();
-        publish_later();
-    }
+    for (const auto& [ifindex, device] : outcome.uplinks) uplinks.insert(ifindex);
+    links_watch_.set_uplinks(std::move(uplinks));
+    if (auto set = writer_.set_devices(outcome.uplinks); !set) spdlog::error("{}", set.error());
+    if (!outcome.has_changed) return;
+    // Cached next hops know what each device could do before.
+    on_routes();
+    publisher_.publish_later();
 }
 
-// Once, at the start. Without these hooks pods and outside clients are served all the same.
-void Agent::attach_sockets() {
-    const auto& settings = config_.datapath;
-    if (!settings.socket_hooks) {
-        datapath::remove_socket_hooks(settings.pins);
-        return;
-    }
-    auto cgroup = datapath::open_cgroup(settings.cgroup);
-    auto attached = cgroup ? datapath::attach_socket_hooks(settings.pins, programs_, *cgroup)
-                           : std::expected<void, std::string>(std::unexpected(cgroup.error()));
-    if (attached) {
-        socket_cgroup_ = cgroup->path;
-        spdlog::info("{}: socket hooks", cgroup->path);
-        if (!cgroup->root && settings.cgroup.empty())
-            socket_problem_ = fmt::format(
-                "{} is not the root cgroup: only processes in it and below reach services; mount the host's and name "
-                "it "
-                "(--cgroup)",
-                cgroup->path);
-    } else {
-        socket_problem_ = fmt::format("processes on the node reach no services: {}", attached.error());
-    }
-    if (!socket_problem_.empty()) spdlog::warn("{}", socket_problem_);
-}
-
-// Each problem is logged once, when it appears; the state file holds those in force.
-void Agent::note_problem(const std::string& key, std::vector<model::Problem> problems) {
-    std::set<std::string> now;
-    for (const auto& problem : problems) {
-        auto text = problem.to_string();
-        now.insert(key + "\n" + text);
-        if (!logged_.insert(key + "\n" + text).second) continue;
-        if (problem.severity == model::Severity::error)
-            spdlog::error("{}", text);
-        else
-            spdlog::warn("{}", text);
-    }
-    auto begin = logged_.lower_bound(key + "\n");
-    for (auto it = begin; it != logged_.end() && it->starts_with(key + "\n");)
-        it = now.contains(*it) ? std::next(it) : logged_.erase(it);
-    if (key == "source") return;
-    if (problems.empty())
-        plan_problems_.erase(key);
-    else
-        plan_problems_[key] = std::move(problems);
-}
-
-void Agent::publish_later() {
-    if (publish_pending_) return;
-    publish_pending_ = true;
-    publish_timer_.expires_after(publish_delay);
-    publish_timer_.async_wait([this](auto error) {
-        if (error) return;
-        publish_pending_ = false;
-        if (auto written = state_file_.write(state()); !written) spdlog::error("{}", written.error());
-    });
+// What `weir status` shows.
+boost::json::object Agent::state() const {
+    std::vector<model::Problem> problems;
+    auto add = [&](std::vector<model::Problem> more) { std::ranges::move(more, std::back_inserter(problems)); };
+    add(problems_.in_force());
+    add(sweeps_.problems());
+    add(attachments_.problems(node_.links()));
+    for (const auto& size : programs_.unapplied()) add({problem(model::Severity::warning, size)});
+    if (!programmer_.failure().empty()) add({problem(model::Severity::error, programmer_.failure())});
+    boost::json::array not_balanced;
+    for (const auto& [name, why] : planning_.not_balanced())
+        not_balanced.push_back({{"name", name.to_string()}, {"state", view::state_name(why)}});
+    const auto& cluster = planning_.cluster();
+    return {{"ready", planning_.adoption().may_attach()},
+            {"held", planning_.adoption().is_held()},
+            {"programmed", programmer_.rounds()},
+            {"node", config_.node},
+            {"source", config_.manifests},
+            {"services", cluster.services().size()},
+            {"pods", cluster.pod_count()},
+            {"endpoints", cluster.endpoint_count()},
+            {"interfaces", attachments_.interfaces()},
+            {"socketHooks", attachments_.socket_cgroup()},
+            {"problems", to_json(problems)},
+            {"notBalanced", not_balanced}};
 }
 
 }  // namespace weir::agent

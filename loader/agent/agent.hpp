@@ -1,29 +1,27 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent: one event loop that owns cluster state, plan and maps. Changes come in from the source and from netlink,
-// are planned, and go out to the kernel in an order that is always safe.
+// The agent: one event loop. What the source and netlink say is planned, the consumers are told the plans, and the
+// programs are attached once the maps are filled. The parts hold the state and the rules; this class wires them.
 #pragma once
 
+#include <array>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <chrono>
-#include <map>
-#include <memory>
-#include <set>
+#include <expected>
 #include <string>
 #include <vector>
 
+#include "loader/agent/attachments.hpp"
 #include "loader/agent/health.hpp"
-#include "loader/agent/snat_watch.hpp"
-#include "loader/agent/state_file.hpp"
-#include "loader/apply/sweeper.hpp"
-#include "loader/apply/writer.hpp"
+#include "loader/agent/node.hpp"
+#include "loader/agent/planning.hpp"
+#include "loader/agent/problems.hpp"
+#include "loader/agent/programmer.hpp"
+#include "loader/agent/publisher.hpp"
+#include "loader/agent/sweep_loop.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/config/config.hpp"
-#include "loader/datapath/attach.hpp"
 #include "loader/datapath/programs.hpp"
-#include "loader/model/cluster.hpp"
 #include "loader/net/links.hpp"
-#include "loader/plan/layout.hpp"
-#include "loader/plan/planner.hpp"
 #include "loader/source/manifests/manifests.hpp"
 
 namespace weir::agent {
@@ -38,75 +36,34 @@ public:
 
 private:
     void adopt();
-    void on_links(const std::vector<net::Link>& links, const std::vector<unsigned>& default_routes);
+    void on_links(net::Links links);
     void on_routes();
     void on_source(source::Report report);
-    void on_sweep(const std::expected<apply::Sweep, std::string>& result);
-    void look_at_snat_ports(const std::vector<view::SnatUse>& uses);
-    std::uint64_t snat_drops() const;
-    SnatWatch::Owners owners_of(const std::set<view::SnatEndpoint>& endpoints);
+    void on_sweep(bool is_done);
 
-    void attach_links();
-    void attach_sockets();
-    void on_sockets(const std::expected<std::size_t, std::string>& aborted);
     void update_node();
     void program();
-    void apply(plan::MapChanges changes);
+    void tell(const std::vector<plan::ServicePlan>& plans);
+    void on_written();
     void retry_later();
-    void sweep_after(std::chrono::steady_clock::duration delay);
-    void sweep_later();
-    void sweep_after_removal();
-    void note_datagrams(const plan::ServicePlan& plan, bool removal);
-    void note_problem(const std::string& key, std::vector<model::Problem> problems);
-    void publish_later();
+    void attach_links();
+    std::array<plan::Consumer*, 2> consumers() { return {&programmer_, &health_}; }
     boost::json::object state() const;
-    plan::NodeContext node_context() const;
 
-    boost::asio::io_context& io_;
     const config::Config& config_;
     const datapath::Programs& programs_;
-    StateFile state_file_;
     apply::KernelWriter writer_;
-    datapath::Attacher attacher_;
-    apply::Sweeper sweeper_;
+    Problems problems_;
+    Node node_;
+    Programmer programmer_;
+    Planning planning_;
+    Attachments attachments_;
+    Publisher publisher_;
+    AgentHealth health_;
+    SweepLoop sweeps_;
     net::LinkWatch links_watch_;
     source::ManifestSource source_;
-
-    // What node_ is made from comes before it.
-    std::vector<net::Link> links_;
-    std::vector<unsigned> default_routes_;
-    model::Cluster cluster_;
-    plan::NodeContext node_;
-    plan::Planner planner_;
-    plan::Layout layout_;
-
-    std::map<unsigned, datapath::Attached> attached_;
-    std::map<unsigned, std::string> attach_failures_;
-    std::string socket_cgroup_;                // whose processes are served; empty: none
-    std::string socket_problem_;               // why they are not, or what they lack
-    std::vector<plan::MapChanges> unwritten_;  // in order; kept until the kernel takes them
-    std::string write_failure_;
-    std::vector<model::Problem> source_problems_;
-    std::map<model::ObjectName, plan::ServiceState> not_planned_;
-    std::set<model::ObjectName> datagram_services_;  // with ports of UDP or SCTP
-    bool datagrams_left_ = false;  // backends of theirs are among those that go, or are gone since the last sweep
-    std::map<std::string, std::vector<model::Problem>> plan_problems_;  // by Service, and of "health"
-    std::set<std::string> logged_;
-    AgentHealth health_;
-    SnatWatch snat_watch_;
-    bool links_known_ = false;
-    bool source_known_ = false;
-    // Adopted maps, and a source that does not read cleanly: nothing is taken away that these files may have held.
-    bool held_ = false;
-    std::set<model::ObjectName> kept_;  // Services that would have lost all their endpoints meanwhile
-    bool ready_ = false;
-    bool adoption_open_ = false;
-    std::uint64_t programmed_ = 0;  // times that the maps were brought up to date
-
     boost::asio::steady_timer retry_timer_;
-    boost::asio::steady_timer sweep_timer_;
-    boost::asio::steady_timer publish_timer_;
-    bool publish_pending_ = false;
 };
 
 }  // namespace weir::agent

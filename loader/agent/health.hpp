@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the agent answers about itself and its Services over HTTP, and how its state becomes those answers.
+// The consumer that answers over HTTP: the agent's own health, and health checks of Services from their plans.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -7,14 +7,14 @@
 #include <vector>
 
 #include "loader/model/objects.hpp"
-#include "loader/plan/plan.hpp"
+#include "loader/plan/consumer.hpp"
 #include "loader/serve/health_servers.hpp"
 #include "loader/serve/node_health.hpp"
 #include "loader/serve/programming.hpp"
 
 namespace weir::agent {
 
-class AgentHealth {
+class AgentHealth : public plan::Consumer {
 public:
     // on_problems: problems() may have changed.
     AgentHealth(boost::asio::io_context& io, std::function<void()> on_problems);
@@ -27,9 +27,9 @@ public:
     void written();
 
     void set_node(const plan::NodeContext& context, const model::Node* node);
-    void update(const plan::ServicePlan& plan);
-    // After the last update() of a change.
-    void sync();
+    void update(const plan::ServicePlan& plan) override;
+    // Opens and closes ports.
+    void sync() override;
 
     std::vector<model::Problem> problems() const;
 

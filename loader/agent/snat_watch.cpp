@@ -6,6 +6,7 @@
 
 #include <algorithm>
 
+#include "loader/model/abi_address.hpp"
 #include "loader/view/names.hpp"
 
 namespace weir::agent {
@@ -25,9 +26,9 @@ std::string SnatWatch::describe(const view::SnatUse& use, const Owners& owners) 
     const auto& endpoint = use.pool.endpoint;
     auto owner = owners.find(endpoint);
     return fmt::format("{}/{} ({}), {} of {} ports of {}",
-                       model::to_string(view::address_of(endpoint.address), ntohs(endpoint.port_be)),
+                       model::to_string(model::address_of(endpoint.address), ntohs(endpoint.port_be)),
                        view::protocol_name(endpoint.protocol), owner == owners.end() ? "gone" : owner->second, use.kept,
-                       range_.size(), view::address_of(use.pool.source).to_string());
+                       range_.size(), model::address_of(use.pool.source).to_string());
 }
 
 std::vector<SnatWatch::Line> SnatWatch::look(const std::vector<view::SnatUse>& uses, std::uint64_t drops, Time now) {

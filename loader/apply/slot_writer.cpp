@@ -19,7 +19,7 @@ constexpr std::size_t batch_lines = 4096;
 constexpr std::uint64_t worth_a_window = 40 * sizeof(abi::slot_line);
 
 std::uint64_t octets_of(const plan::SlotTable& table) {
-    return std::uint64_t{plan::lines_of(table.range.length)} * sizeof(abi::slot_line);
+    return std::uint64_t{table.line_count()} * sizeof(abi::slot_line);
 }
 
 std::uint64_t octets_of(std::span<const plan::SlotTable> tables) {
@@ -34,7 +34,7 @@ std::size_t write_mapped(const maps::SlotMap& map, std::span<const plan::SlotTab
     if (left < worth_a_window) return 0;
     maps::Window window;
     for (std::size_t i = 0; i < tables.size(); ++i) {
-        const auto offset = tables[i].range.offset / abi::SLOTS_PER_LINE * std::uint64_t{sizeof(abi::slot_line)};
+        const auto offset = tables[i].first_line() * std::uint64_t{sizeof(abi::slot_line)};
         const auto size = octets_of(tables[i]);
         if (offset + size > end) return i;
         if (!window.holds(offset, size)) {
@@ -45,7 +45,7 @@ std::size_t write_mapped(const maps::SlotMap& map, std::span<const plan::SlotTab
             window = std::move(*opened);
         }
         auto part = window.part(offset, size);
-        plan::write_lines(tables[i], {reinterpret_cast<abi::slot_line*>(part.data()), size / sizeof(abi::slot_line)});
+        tables[i].write_lines({reinterpret_cast<abi::slot_line*>(part.data()), size / sizeof(abi::slot_line)});
         left -= size;
     }
     return tables.size();
@@ -55,13 +55,13 @@ std::error_code write_batches(maps::SlotMap& map, std::span<const plan::SlotTabl
     std::vector<std::uint32_t> keys;
     std::vector<abi::slot_line> lines;
     for (std::size_t i = 0; i < tables.size(); ++i) {
-        const auto first = tables[i].range.offset / abi::SLOTS_PER_LINE;
-        const auto count = plan::lines_of(tables[i].range.length);
+        const auto first = tables[i].first_line();
+        const auto count = tables[i].line_count();
         const auto held = lines.size();
         lines.resize(held + count);
         keys.resize(held + count);
         std::iota(keys.begin() + static_cast<std::ptrdiff_t>(held), keys.end(), first);
-        plan::write_lines(tables[i], std::span(lines).subspan(held));
+        tables[i].write_lines(std::span(lines).subspan(held));
         if (lines.size() < batch_lines && i + 1 < tables.size()) continue;
         if (auto error = map.update_all(keys, lines).second) return error;
         keys.clear();

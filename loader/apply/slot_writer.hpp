@@ -5,7 +5,7 @@
 #include <span>
 #include <system_error>
 
-#include "loader/plan/table.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "maps/pins.hpp"
 
 namespace weir::apply {

@@ -32,7 +32,7 @@ std::vector<Finding> judge(const HostFacts& facts, const config::Config& config)
 
 bool can_run(const std::vector<Finding>& findings);
 std::string check_table(const std::vector<Finding>& findings);
-// What each map takes when it is full, and all of them.
+// Lists how much memory each map takes when it is full, and all of them together.
 std::string map_table(const std::vector<datapath::MapSize>& maps);
 boost::json::object check_json(const std::vector<Finding>& findings, const std::vector<datapath::MapSize>& maps);
 

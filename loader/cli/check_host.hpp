@@ -25,7 +25,7 @@ struct UplinkFacts {
     int rp_filter = 0;  // what is in force: the greater of the interface's and "all"
 };
 
-// Nothing in an optional: the kernel (or this network namespace) has no such file.
+// An optional is empty if the kernel (or this network namespace) has no such file.
 struct HostFacts {
     std::string kernel_release;
     std::uint64_t capabilities = 0;  // effective

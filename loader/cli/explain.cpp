@@ -32,7 +32,7 @@ struct Entrance {
     unsigned ifindex;
 };
 
-// Where a packet of this source comes in: on the way that leads back to it.
+// Finds the interface on which a packet of this source comes in: the one that leads back to it.
 std::expected<Entrance, std::string> entrance_of(const explain::Trial& trial, const model::Address& source,
                                                  std::optional<explain::Via> wanted) {
     auto socket = net::NetlinkSocket::open(NETLINK_ROUTE);
@@ -71,7 +71,7 @@ std::expected<Answer, std::string> ask_node(const config::Config& config, const 
 
 // --- manifests ---
 
-// Stands for an address of the node that nobody named (RFC 5737, RFC 3849).
+// Returns an address for a node whose own is not known, out of the ranges for documentation (RFC 5737, RFC 3849).
 model::Address stand_in(model::Family family) {
     return *model::Address::parse(family == model::Family::ipv4 ? "192.0.2.1" : "2001:db8::1");
 }

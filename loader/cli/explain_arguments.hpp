@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `weir explain` is asked, in the words of its arguments.
+// Reads the question that the arguments of `weir explain` ask.
 #pragma once
 
 #include <expected>
@@ -11,7 +11,7 @@
 
 namespace weir::cli {
 
-// Of a client whose port nobody named: any will do, and the same one makes the same choice again.
+// The source port if the user names none. A fixed one, so that the same question gets the same answer.
 inline constexpr std::uint16_t default_source_port = 40000;
 
 // SRC[:PORT] and DST:PORT[/tcp|udp|sctp]; IPv6 addresses with ports as [addr]:port. The error is a sentence for a

@@ -10,7 +10,7 @@
 
 namespace weir::cli {
 
-// What `weir status` says. drops: packets with the verdict drop_no_snat_port.
+// The SNAT part of `weir status`. drops: packets with the verdict drop_no_snat_port.
 boost::json::object snat_json(const view::SnatView& snat, const view::NodeView& view, std::uint64_t drops);
 void print_snat(const boost::json::object& snat);
 

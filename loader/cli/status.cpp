@@ -31,7 +31,7 @@ boost::json::object usage_of(const maps::PinPaths& pins) {
     return usage;
 }
 
-// What the kernel charges for all maps, those too that have no line of their own.
+// Returns the memory that the kernel charges for all maps, also for those without a line of their own.
 std::uint64_t memory_of_all(const maps::PinPaths& pins) {
     std::uint64_t octets = 0;
     for (auto name : maps::map_names()) {

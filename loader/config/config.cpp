@@ -20,7 +20,7 @@ namespace weir::config {
 
 namespace {
 
-// What is wrong, and where: caught by parse_config, the only place that turns it into a message.
+// A mistake in the file and its place. parse_config catches it and makes the message.
 struct Refused {
     YAML::Mark mark;
     std::string what;

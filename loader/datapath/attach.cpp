@@ -139,7 +139,7 @@ std::expected<Attached, std::string> Attacher::attach(unsigned ifindex, const st
     if (!tc) return std::unexpected(fmt::format("{}: {}", name, tc.error()));
     attached.tc = *tc;
     if (!uplink) {
-        // It may have been one: there, every packet would count as coming from outside.
+        // Detaches XDP from a former uplink: every packet there would count as coming from outside.
         std::error_code ignored;
         std::filesystem::remove(settings_.pins.link(ifindex, pin_name(Hook::xdp)), ignored);
         return attached;
@@ -182,7 +182,7 @@ std::expected<std::string, std::string> Attacher::attach_xdp(unsigned ifindex, c
                                                              std::vector<std::string>& notes, const std::string& name) {
     std::error_code ignored;
     std::string pin = settings_.pins.link(ifindex, pin_name(Hook::xdp));
-    // A veth drops what XDP sends unless its far end runs NAPI (XDP or GRO there), which nobody can see from this side:
+    // A veth drops what XDP sends unless its far end runs NAPI (XDP or GRO there), which cannot be seen from this side:
     // native XDP on a veth is for those who ask for it. Virtual overlay devices have no native XDP at all.
     bool wanted = settings_.xdp == XdpMode::native || settings_.xdp == XdpMode::generic ||
                   (settings_.xdp == XdpMode::automatic && kind != "veth");

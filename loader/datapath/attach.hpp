@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which program runs on which interface: attach, replace atomically, detach. Attachments are pinned (links) or live in
-// the kernel by themselves (clsact filters), so that the datapath outlives the agent.
+// The programs on interfaces: attached, replaced atomically, detached. Attachments are pinned (links) or live in the
+// kernel by themselves (clsact filters), so that the datapath outlives the agent.
 #pragma once
 
 #include <expected>
@@ -31,8 +31,8 @@ public:
     Attacher(const Settings& settings, const Programs& programs);
 
     // Attaches, or replaces what an earlier agent attached, atomically: at every instant the old or the new program
-    // runs. kind: IFLA_INFO_KIND. What could not be done as asked but does not stop the interface from working (no
-    // native XDP) is added to notes.
+    // runs. kind: IFLA_INFO_KIND. Adds to notes the wishes that could not be met although the interface works (no
+    // native XDP).
     std::expected<Attached, std::string> attach(unsigned ifindex, const std::string& name, const std::string& kind,
                                                 bool uplink, std::vector<std::string>& notes);
 

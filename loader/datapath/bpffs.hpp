@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is the pin path on a bpffs, and can one be mounted if it is not? The one rule of `weir run` and `weir check`.
+// The bpffs that the pin path needs: whether it is there or can be mounted. The one rule of `weir run` and `weir
+// check`.
 #pragma once
 
 #include <expected>

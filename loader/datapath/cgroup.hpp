@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whose sockets do the socket hooks see? Those of the processes in a cgroup v2 folder and below it.
+// The sockets that the socket hooks see: those of the processes in a cgroup v2 folder and below it.
 #pragma once
 
 #include <cstdint>

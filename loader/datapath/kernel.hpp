@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel and the host offer: asked once at start.
+// Features of the kernel and the host, asked for once at the start.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the kernel can do, found out by asking it rather than by its version. Nothing is left behind.
+// Features of the kernel, found out by trying them rather than by its version. The probes leave nothing behind.
 #pragma once
 
 #include <system_error>
@@ -11,13 +11,13 @@ enum class Answer { yes, no, unknown };
 // Makes and drops a small map: the error that the bpf system call answers with.
 std::error_code try_bpf();
 
-// unknown: without the right to load a program nobody can tell.
+// unknown: without the right to load a program it cannot be told.
 Answer kernel_has_tcx();
 
-// Whether the driver of an interface runs XDP programs natively and redirects from them. unknown: Linux < 6.3 does not
-// tell.
+// Tells whether the driver of an interface runs XDP programs natively and redirects from them. unknown: Linux < 6.3
+// does not tell.
 Answer driver_has_xdp(unsigned ifindex);
-// Whether frames that XDP programs of other devices redirect may go out there.
+// Tells whether XDP programs of other devices may redirect frames to this one.
 Answer driver_has_xdp_xmit(unsigned ifindex);
 
 }  // namespace weir::datapath

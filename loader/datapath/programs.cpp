@@ -51,7 +51,7 @@ abi::address_range address_range(const model::Cidr& cidr) {
     return range;
 }
 
-// What the configuration takes from the kernel: once for all programs, so that their clocks are the same.
+// Facts about the kernel for the configuration, asked once for all programs: their clocks have to be the same.
 struct KernelFacts {
     bool fib_source = kernel_has_fib_source();
     maps::JiffyClock clock = maps::jiffy_clock();
@@ -174,7 +174,7 @@ void Programs::Loaded::adopt_pins(const Settings& settings, const bpf_object* wa
     for (auto name : maps::map_names()) std::filesystem::remove(settings.pins.map(name), ignored);
 }
 
-// Finds adopted maps that have not the wanted size. Those that the table says are resized are made anew, if the new
+// Finds adopted maps that do not have the wanted size. Those that the table says are resized are made anew, if the new
 // size holds what is there; all others stay as they are: flows, clients and sockets are not to be lost by a restart.
 void Programs::Loaded::find_outgrown(const MapSizes& wanted) {
     struct Kept {

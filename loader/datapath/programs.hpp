@@ -12,7 +12,7 @@
 
 namespace weir::datapath {
 
-// What the settings come to in .rodata, on this kernel.
+// Returns the .rodata of the programs for these settings on this kernel.
 abi::datapath_config datapath_config(const Settings& settings);
 
 class Programs {
@@ -40,7 +40,7 @@ public:
 
     // True where the maps of an earlier agent were taken over.
     bool adopted() const;
-    // What a person should know of the start: maps that were replaced, programs that the kernel refused.
+    // Notes on the start for the log: maps that were replaced, programs that the kernel refused.
     const std::vector<std::string>& notes() const;
     // Sizes of the configuration that are not in force, and what to do; true as long as this agent runs.
     const std::vector<std::string>& unapplied() const;

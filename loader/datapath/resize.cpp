@@ -40,7 +40,7 @@ std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view na
     std::uint64_t needed = 0;
     auto at_least = [&](std::uint64_t entries) { needed = std::max(needed, entries); };
     std::error_code error;
-    // Of `slots` only what a frontend names is in use.
+    // Only those parts of `slots` are in use that a frontend names.
     if (name == "slots") {
         error = maps::view<maps::FrontendMap>(fds.find("frontends")->second.get())
                     .for_each([&](const auto&, const auto& frontend) {

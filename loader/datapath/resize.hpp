@@ -15,7 +15,7 @@ namespace weir::datapath {
 
 using MapFds = std::map<std::string, maps::Fd, std::less<>>;
 
-// How many entries a map that a restart resizes (maps::Restart) must have at least for what it holds now.
+// Returns how many entries a map that a restart resizes (maps::Restart) needs for its present content.
 std::expected<std::uint64_t, std::error_code> entries_needed(std::string_view name, const MapFds& fds);
 
 // Copies everything that a map of this name holds into a new one that has entries_needed().

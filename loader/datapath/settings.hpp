@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What shapes the datapath of one node: map sizes, ports, timeouts, how programs are attached.
+// Settings of one node's datapath: map sizes, ports, timeouts, how programs are attached.
 #pragma once
 
 #include <chrono>
@@ -38,11 +38,11 @@ struct Settings {
     Timeouts timeouts;
     XdpMode xdp = XdpMode::automatic;
     TcMode tc = TcMode::automatic;
-    // Whose processes the socket hooks serve: a folder of cgroup v2. Empty: the root, wherever it is mounted.
+    // The socket hooks serve processes in this folder of cgroup v2. Empty: the root, wherever it is mounted.
     std::string cgroup;
     bool socket_hooks = true;
     net::PortRange snat_ports{10000, 29999};
-    // Of the choice of backends; equal on all nodes, so that they agree on the backend of a flow.
+    // Seed of the choice of backends. Equal on all nodes, so that they agree on the backend of a flow.
     std::uint32_t seed = 0x77656972;
     // Addresses in these that no Service has are dropped. One of each family at most.
     std::vector<model::Cidr> service_ranges;

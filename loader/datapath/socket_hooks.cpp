@@ -22,7 +22,7 @@ struct SocketHook {
     bpf_attach_type type;
 };
 
-// Whoever undoes a translation comes before whoever makes one.
+// The hooks that undo a translation come before those that make one.
 constexpr std::array hooks{
     SocketHook{"sock_release", BPF_CGROUP_INET_SOCK_RELEASE}, SocketHook{"getpeername4", BPF_CGROUP_INET4_GETPEERNAME},
     SocketHook{"getpeername6", BPF_CGROUP_INET6_GETPEERNAME}, SocketHook{"recvmsg4", BPF_CGROUP_UDP4_RECVMSG},
@@ -58,7 +58,7 @@ int attach(const maps::PinPaths& pins, const SocketHook& hook, int program, cons
     // A link on a cgroup stands beside those of others (BPF_F_ALLOW_MULTI is implied).
     maps::Fd link(bpf_link_create(program, folder, hook.type, nullptr));
     if (!link) return -errno;
-    // One on another cgroup ends here, after the new one works.
+    // Removes a link on another cgroup, now that the new one works.
     std::error_code ignored;
     std::filesystem::remove(path, ignored);
     return bpf_obj_pin(link.get(), path.c_str());

@@ -17,7 +17,7 @@ namespace weir::datapath {
 std::expected<void, std::string> attach_socket_hooks(const maps::PinPaths& pins, const Programs& programs,
                                                      const Cgroup& cgroup);
 
-// What is not there is no mistake.
+// A hook that is not there is no mistake.
 void remove_socket_hooks(const maps::PinPaths& pins);
 
 bool is_socket_hook_pin(std::string_view file_name);

@@ -44,7 +44,7 @@ model::Object decode_endpoints(Reader& reader, const Field& object, const Metada
     std::vector<model::EndpointSlice> slices;
     auto add = [&](model::Family family, const std::vector<model::EndpointPort>& ports) -> model::EndpointSlice& {
         auto slice = empty;
-        // '#' is in no Kubernetes name: these names are nobody else's.
+        // No Kubernetes name has a '#', so no other object has such a name.
         if (!slices.empty()) slice.name.name += fmt::format("#{}", slices.size());
         slice.family = family;
         slice.ports = ports;

@@ -26,7 +26,7 @@ struct NameScope {
 };
 std::optional<Metadata> decode_metadata(Reader& reader, const Field& object, const NameScope& scope);
 
-// What these return is of use only if the reader reports no failure.
+// Return objects that are usable only if the reader reports no failure.
 model::Object decode_service(Reader& reader, const Field& object, const Metadata& metadata);
 model::Object decode_endpoint_slice(Reader& reader, const Field& object, const Metadata& metadata);
 model::Object decode_endpoints(Reader& reader, const Field& object, const Metadata& metadata);

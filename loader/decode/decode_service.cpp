@@ -86,7 +86,7 @@ model::ServicePort decode_port(Reader& reader, const Field& at, model::ServiceTy
     return port;
 }
 
-// What must be unique among the ports of a Service, and where it stood first.
+// Remembers the names and numbers that must be unique among the ports of a Service, and where each stood first.
 class Uniqueness {
 public:
     explicit Uniqueness(Reader& reader) : reader_(reader) {}

@@ -21,14 +21,14 @@ struct TooDeep {};
 
 constexpr std::string_view white = " \t\r\n";
 
-// As JSON writes them: no '+', no leading zero, one '-' at most.
+// Tells whether this is an integer in JSON: no '+', no leading zero, one '-' at most.
 bool is_integer(std::string_view token) {
     if (token.starts_with('-')) token.remove_prefix(1);
     if (token.empty() || (token.front() == '0' && token.size() > 1)) return false;
     return token.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
-// Where a string holds a control character or is not closed: simdjson finds this out before it knows places.
+// Returns the place of a string that holds a control character or is not closed: simdjson reports it without a place.
 std::size_t bad_string(std::string_view text) {
     constexpr auto outside = std::string_view::npos;
     auto start = outside;
@@ -102,7 +102,7 @@ private:
     template <typename Element>
     Value build_number(Element& element, std::uint32_t where, std::string_view token) {
         ondemand::number number;
-        // A valid integer of more than 64 bits is no failure of the text: whoever wants a number there says so.
+        // A valid integer of more than 64 bits is good JSON. The field that wants a number reports it.
         bool huge = simdjson::simdjson_result<ondemand::number>(element.get_number()).get(number) != simdjson::SUCCESS;
         while (!token.empty() && static_cast<unsigned char>(token.back()) <= ' ') token.remove_suffix(1);
         bool whole = is_integer(token);

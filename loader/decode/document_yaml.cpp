@@ -158,7 +158,7 @@ private:
         }
     }
 
-    // What a map says itself goes before what it merges, in whichever order they stand.
+    // Adds the merged members. A map's own members take precedence, in whichever order they stand.
     void merge_into(const Frame& frame) {
         std::unordered_set<std::string_view> keys;
         for (const auto& member : tree_.members_since(frame.mark)) keys.insert(member.key);

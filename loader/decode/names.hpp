@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which names Kubernetes accepts (RFC 1035, RFC 1123, RFC 6335).
+// The rules of Kubernetes for names (RFC 1035, RFC 1123, RFC 6335).
 #pragma once
 
 #include <string_view>

@@ -44,8 +44,8 @@ public:
     void error(const Field& field, std::string what);
     void warning(const Field& field, std::string what);
 
-    // Whether a map is there. Another type is an error; so is a key that stands there twice. With known, other keys are
-    // warned about.
+    // Tells whether the field is a map. Another type is an error, and so is a key that stands there twice. With known,
+    // it warns about other keys.
     bool map(const Field& field, std::span<const std::string_view> known = {});
     Field child(const Field& map, std::string_view name) const;
     Field child(const Field&& map, std::string_view name) const = delete;  // a child points to its parent
@@ -62,7 +62,7 @@ public:
     std::optional<model::Address> address(const Field& field);
     std::optional<std::string> name(const Field& field, const NameRule& rule);
     model::Labels labels(const Field& field);
-    // One of some words; the index of the word.
+    // Reads one of some words; returns its index.
     std::optional<std::size_t> word(const Field& field, std::span<const std::string_view> words);
 
     // Calls read(Field) for each item of a list; a field that is no list is an error.

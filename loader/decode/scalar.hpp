@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a plain (unquoted) YAML scalar is, as Kubernetes' tools read it: YAML 1.1, so that `yes` is a boolean and `0x50`
-// is a number.
+// Types of plain (unquoted) YAML scalars as Kubernetes' tools read them: YAML 1.1, so that `yes` is a boolean and
+// `0x50` is a number.
 #pragma once
 
 #include <cstdint>

@@ -49,18 +49,18 @@ std::optional<abi::frontend> find_frontend(const Trial& trial, const Tuple& tupl
                  .pad = 0});
 }
 
-// What the socket hooks see in the packet's place.
+// Turns the packet of a process on the node into the tuple that the socket hooks see.
 void take_node_view(const Trial& trial, Tuple& tuple) {
     auto node = node_address(trial, tuple.destination.family());
     if (node.is_unspecified() || node == model::Address::from_ipv4(0)) return;
     if (tuple.destination.is_loopback()) {
-        // A NodePort is on the loopback addresses too, for the node alone.
+        // The socket hooks also serve NodePorts on the loopback addresses, for processes of the node alone.
         auto at_node = tuple;
         at_node.destination = node;
         auto frontend = find_frontend(trial, at_node);
         if (frontend && frontend->kind == abi::FRONTEND_NODE_PORT) tuple = at_node;
     }
-    // A source that is the frontend's own address comes from an interface that has it; what counts is who asks.
+    // A process that connects from loopback or from the frontend's own address is a client on the node all the same.
     if (tuple.source == tuple.destination || tuple.source.is_loopback()) tuple.source = node;
 }
 

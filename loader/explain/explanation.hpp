@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What becomes of a new connection, and which rule decided: a trial's result in the words of people.
+// The fate of a new connection and the rule that decided: a trial's result in the words of people.
 #pragma once
 
 #include <expected>
@@ -12,7 +12,7 @@
 
 namespace weir::explain {
 
-// Where a packet comes from: an uplink, a pod of this node, the node itself.
+// The origin of a packet: an uplink, a pod of this node, the node itself.
 enum class Via { uplink, workload, host };
 std::string_view via_name(Via via);
 
@@ -30,7 +30,7 @@ struct Explanation {
     Outcome outcome = Outcome::pass;
     abi::verdict verdict = abi::VERDICT_COUNT;
     std::string reason;
-    // Of the frontend that the packet is for, where it is for one.
+    // About the frontend that the packet is for, if it is for one.
     std::optional<std::string> service;  // "namespace/name:port"
     std::optional<plan::Frontend> frontend;
     bool affinity = false;                  // the frontend keeps clients with their backends

@@ -75,7 +75,7 @@ void sum_up(Frame& l4, const view::Tuple& tuple) {
         for (std::size_t i = 0; i < 4; ++i) l4.at(8 + i) = static_cast<std::uint8_t>(crc >> 8 * i);
         return;
     }
-    // What a mapped IPv4 address has in front of it, 0xffff, is zero in one's complement.
+    // The prefix of a mapped IPv4 address adds nothing: 0xffff is zero in one's complement.
     std::uint64_t pseudo = static_cast<std::uint64_t>(tuple.protocol) + l4.size();
     for (const auto* address : {&tuple.source, &tuple.destination})
         for (std::size_t i = 0; i < address->bytes.size(); i += 2) pseudo += get16(address->bytes, i);

@@ -20,7 +20,7 @@ struct ManifestPlan {
     std::set<std::string> skipped;            // kinds that weir does not read
 };
 
-// Of config.manifests for config.node. The error says why the manifests cannot be read at all.
+// Plans config.manifests for config.node. The error says why the manifests cannot be read at all.
 std::expected<ManifestPlan, std::string> plan_manifests(const config::Config& config);
 
 // Says on stderr what is wrong; whether something is in error.

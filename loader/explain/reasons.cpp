@@ -18,8 +18,8 @@ std::string policy_of(const abi::frontend& frontend) {
     return frontend.kind == abi::FRONTEND_CLUSTER_IP ? "internalTrafficPolicy" : "externalTrafficPolicy";
 }
 
-// How was the endpoint chosen? The maps hold sets, not policies: where the two scopes have different
-// ones, the policy that tells them apart is Local.
+// Says how the endpoint was chosen. The maps hold sets, not policies: if the two scopes have different sets, the policy
+// that makes them differ is Local.
 std::string set_text(const Decision& decision) {
     auto count = decision.explanation.candidates.size();
     auto endpoints = count == 1 ? std::string("the only usable endpoint")

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which rule decided? One clause for a person who knows Services and not weir.
+// The rule that decided, as one clause for a person who knows Services and not weir.
 #pragma once
 
 #include <optional>

@@ -3,8 +3,9 @@
 
 #include <algorithm>
 
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/net/roles.hpp"
+#include "loader/plan/layout.hpp"
 #include "loader/plan/planner.hpp"
 
 namespace weir::explain {
@@ -23,7 +24,7 @@ plan::Capacity capacity_of(const datapath::MapSizes& sizes) {
             .source_ranges = sizes.source_ranges};
 }
 
-// As the agent does for an uplink of the node.
+// Writes the node's addresses and its uplink as the agent does.
 std::expected<void, std::string> describe_node(explain::Trial& trial, unsigned uplink, const plan::NodeContext& node) {
     apply::KernelWriter writer([&](std::string_view name) { return trial.map_fd(name); });
     abi::device device{};

@@ -26,10 +26,10 @@ public:
                                                          std::vector<model::Address> workloads);
 
     std::expected<Explanation, std::string> ask(const view::Tuple& tuple, Via via);
-    // What earlier questions left behind: flows, and clients' backends.
+    // Drops the traces of earlier questions: flows, and clients' backends.
     void forget() { trial_.forget(); }
 
-    // Of the plan: what cannot be served as asked.
+    // Returns the problems of the plan: parts that cannot be served as asked.
     const std::vector<model::Problem>& problems() const { return problems_; }
 
 private:

@@ -26,8 +26,8 @@ using model::Address;
 using model::Family;
 using Done = std::expected<void, std::string>;
 
-constexpr std::array<std::uint8_t, 6> far_mac = {0x02, 0, 0, 0, 0, 3};  // whoever is at the other ends
-const Address gateway4 = Address::from_ipv4(0xa9fe0101);                // 169.254.1.1: nobody's own
+constexpr std::array<std::uint8_t, 6> far_mac = {0x02, 0, 0, 0, 0, 3};  // the host at the other end of each interface
+const Address gateway4 = Address::from_ipv4(0xa9fe0101);                // 169.254.1.1: no host has it
 const Address gateway6 = *Address::parse("fe80::1");
 
 class Builder {
@@ -155,7 +155,7 @@ std::expected<SandboxDevices, std::string> enter_sandbox(const SandboxNode& node
     if (!socket) return fail(socket.error());
     Done done = turn_on("/proc/sys/net/ipv4/ip_forward");
     auto is_ipv6 = [](const Address& address) { return address.family() == Family::ipv6; };
-    // A kernel without IPv6 is fine as long as nobody asks for it.
+    // A kernel without IPv6 will do unless the node or a workload has an IPv6 address.
     if (done && (std::ranges::any_of(node.addresses, is_ipv6) || std::ranges::any_of(node.workloads, is_ipv6)))
         done = turn_on("/proc/sys/net/ipv6/conf/all/forwarding");
     if (!done) return fail(done.error());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A node that is not there: a private network namespace in which the kernel's FIB decides as on the node. One uplink
-// with the node's addresses and a default route, one interface behind which its workloads are; nobody is at the other
-// ends.
+// A model of a node: a private network namespace in which the kernel's FIB decides as on the node. It has one uplink
+// with the node's addresses and a default route, and one interface that leads to the workloads. No host answers at the
+// other ends.
 #pragma once
 
 #include <expected>

@@ -14,7 +14,8 @@
 #include <system_error>
 #include <vector>
 
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
+#include "loader/apply/write_order.hpp"
 #include "loader/datapath/libbpf_log.hpp"
 #include "loader/datapath/programs.hpp"
 #include "loader/datapath/skeletons.hpp"
@@ -61,13 +62,12 @@ maps::MapSizes private_sizes(const plan::MapChanges& contents) {
     sizes.services = count(contents.services_on);
     sizes.backends = entries_for(contents.backends_on);
     std::uint32_t lines = 1;
-    for (const auto& [range, set, ids] : contents.slots)
-        lines = std::max(lines, range.offset / abi::SLOTS_PER_LINE + plan::lines_of(range.length));
+    for (const auto& table : contents.slots) lines = std::max(lines, table.first_line() + table.line_count());
     sizes.slots = lines * abi::SLOTS_PER_LINE;
     return sizes;
 }
 
-// What the agent fills, programs only read: a trial may share it.
+// Programs only read what the agent fills: a trial may share it.
 bool is_read_only(const maps::MapRow& map) {
     return map.filled_by == maps::Filler::agent;
 }
@@ -208,7 +208,7 @@ bool Trial::Loaded::loses_reply_tuple(const view::Tuple& tuple) {
     auto flow = find(tuple);
     if (!flow) return false;
     auto taken = copy_flow(flow->rewritten(tuple.protocol).reversed());
-    // Its own may have outlived the forward entry.
+    // The reply tuple may be taken by this flow's own entry, which outlived the forward one.
     if (!taken || taken->rewritten(tuple.protocol).reversed() == tuple) return false;
     erase(tuple);
     return true;
@@ -251,7 +251,7 @@ std::expected<Trial, std::string> Trial::of_plan(const datapath::Settings& setti
     if (auto error = maps::raw::update(trial.map_fd("runtime"), &zero, &runtime))
         return std::unexpected(fmt::format("map runtime: {}", error.message()));
     apply::KernelWriter writer([&](std::string_view name) { return trial.map_fd(name); });
-    if (auto written = writer.apply(contents); !written) return std::unexpected(written.error());
+    if (auto written = apply::write(writer, contents); !written) return std::unexpected(written.error());
     return trial;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What would the programs do with a packet? The real tc programs, run packet by packet (BPF_PROG_TEST_RUN) on flow
-// tables of their own: nothing of the node is changed. XDP programs have the same core and leave to tc what they cannot
-// finish, so tc alone answers.
+// Asks the programs what they would do with a packet. The real tc programs, run packet by packet (BPF_PROG_TEST_RUN) on
+// flow tables of their own: nothing of the node is changed. XDP programs have the same core and leave to tc what they
+// cannot finish, so tc alone answers.
 #pragma once
 
 #include <unistd.h>
@@ -13,7 +13,7 @@
 #include <string_view>
 
 #include "loader/datapath/settings.hpp"
-#include "loader/plan/layout.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/view/flow_entry.hpp"
 #include "maps/abi.h"
 #include "maps/fd.hpp"

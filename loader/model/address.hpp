@@ -26,7 +26,7 @@ struct Address {
     static std::optional<Address> parse(std::string_view text);
     // host_order: 10.0.0.1 is 0x0a000001.
     static Address from_ipv4(std::uint32_t host_order);
-    // As the kernel's structures hold it.
+    // ipv4_be: as the kernel's structures hold it.
     static Address from_ipv4_be(std::uint32_t ipv4_be);
     // Takes the 4 or 16 octets that packets and netlink messages hold; none for any other number of them.
     static std::optional<Address> from_octets(std::span<const std::uint8_t> octets);

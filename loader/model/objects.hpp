@@ -33,10 +33,10 @@ struct ObjectName {
     auto operator<=>(const ObjectName&) const = default;
 };
 
-// What kinds of objects weir reads.
+// The kinds of objects that weir reads.
 enum class Kind : std::uint8_t { service, endpoint_slice, endpoints, pod, node };
 
-// Which object: what a change replaces or removes.
+// Names the object that a change replaces or removes.
 struct Identity {
     Kind kind = Kind::service;
     ObjectName name;

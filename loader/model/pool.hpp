@@ -12,8 +12,8 @@
 
 namespace weir::model {
 
-// A value that is shared lives as long as the pool or anybody else holds it; the pool lets go of what nobody else
-// holds, now and then. The counts are those of one thread.
+// Keeps equal values once. A value lives as long as the pool or one of its users holds it; now and then the pool drops
+// values that have no user. The counts are not atomic: one thread uses a pool and its values.
 template <class Value>
 class Pool {
 public:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Pods does a Service select? Without looking at all of them: 44,000 selectors times 250,000 Pods would take
+// Finds the Pods that a Service selects without looking at all of them: 44,000 selectors times 250,000 Pods would take
 // minutes.
 #pragma once
 

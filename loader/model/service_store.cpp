@@ -9,7 +9,7 @@
 
 namespace weir::model {
 
-// Of the fields in which Services differ most often; the others leave it to ==.
+// Hashes the fields in which Services differ most often. Operator == compares the others.
 std::size_t ServiceStore::Sort::hash() const {
     std::size_t hash = 0;
     boost::hash_combine(hash, service.type);

@@ -31,18 +31,18 @@ public:
 
     // The name of the Service whose slice it was; nothing: there was none.
     std::optional<ObjectName> remove(const ObjectName& slice);
-    // Those that came from the Endpoints object of this name.
+    // Removes the slices that came from the Endpoints object of this name.
     void remove_endpoints(const ObjectName& name);
 
-    // Whether there is anything of the Service, and all of it: the EndpointSlices in name order; without any, what came
-    // from Endpoints.
+    // Tell whether the Service has slices, and return them: the EndpointSlices in name order, or if there are none,
+    // those that came from Endpoints.
     bool contains(const ObjectName& service) const;
     std::vector<EndpointSlice> of(const ObjectName& service) const;
 
     std::size_t endpoint_count() const { return endpoint_count_; }
 
 private:
-    // What slices have in common.
+    // The parts that many slices have in common.
     struct Sort {
         std::string name_space;
         std::vector<EndpointPort> ports;
@@ -52,7 +52,7 @@ private:
         bool operator==(const Sort&) const = default;
         std::size_t hash() const;
     };
-    // What endpoints have in common.
+    // The parts that many endpoints have in common.
     struct EndpointSort {
         std::string node_name;
         std::vector<std::string> for_zones;

@@ -78,7 +78,7 @@ public:
     void set_uplinks(std::set<unsigned> ifindexes);
 
 private:
-    // Which part of what is known has to be read again.
+    // The parts of the state that must be read again.
     struct Unread {
         bool links = false;
         bool addresses = false;
@@ -191,7 +191,7 @@ void LinkWatch::Watch::read_events() {
 }
 
 void LinkWatch::Watch::overrun() {
-    // What waits is older than the dump, and what would have corrected it is lost.
+    // Drops the waiting events: they are older than the dump, and the kernel has lost the newer ones.
     for (;;) {
         auto received = events_->receive([](const nlmsghdr&) {});
         if (!received || *received == NetlinkSocket::Received::nothing) break;
@@ -324,7 +324,7 @@ void LinkWatch::Watch::probe() {
     for (int probes = 0; probes < probes_at_once; ++probes) {
         auto stale = neighbours_.take_stale();
         if (!stale) break;
-        // It may be gone, which the next event tells.
+        // The request fails if the neighbour has gone; the next event tells of that.
         if (auto used = use_neighbour(*requests_, stale->ifindex, stale->address); !used)
             spdlog::debug("{}: {}", stale->address.to_string(), used.error());
     }

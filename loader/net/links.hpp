@@ -37,7 +37,7 @@ struct Links {
     bool operator==(const Links&) const = default;
 };
 
-// What is there now, for who wants to know once.
+// Reads the interfaces once, without following them.
 std::expected<Links, std::string> read_links();
 
 // Follows the network namespace in which start() is called. One thread: that of the io_context.
@@ -47,8 +47,8 @@ public:
     struct Callbacks {
         // Interfaces, addresses or default routes are other than they were. A burst of events is one call.
         std::function<void(const std::vector<Link>& links, const std::vector<unsigned>& default_routes)> on_links;
-        // A next hop that somebody remembers may be wrong. At most ten calls a second, and always one after the last
-        // event.
+        // A next hop that the datapath remembers may be wrong. At most ten calls a second, and always one after the
+        // last event.
         std::function<void()> on_routes;
     };
 
@@ -57,7 +57,7 @@ public:
     LinkWatch(const LinkWatch&) = delete;
     LinkWatch& operator=(const LinkWatch&) = delete;
 
-    // Both callbacks are called once soon after: on_routes because nobody watched before.
+    // Calls both callbacks once soon after: on_routes because routes may have changed before the watch began.
     std::expected<void, std::string> start();
 
     // Neighbours on these interfaces are kept resolved: packets that XDP forwards do not tell the kernel that a

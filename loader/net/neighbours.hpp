@@ -25,7 +25,7 @@ public:
     explicit Neighbours(std::size_t most = 16384) : most_(most) {}
 
     // True: a next hop that was looked up before may be wrong now. A busy node's neighbours change between reachable,
-    // stale, delay and probe all the time; none of that matters, nor does a neighbour that becomes known: nobody
+    // stale, delay and probe all the time, and none of that matters. Nor does a neighbour that becomes known: no flow
     // remembers a way to a neighbour that was unknown.
     bool update(const Neighbour& neighbour);
     void replace(const std::vector<Neighbour>& all);

@@ -14,9 +14,10 @@ namespace weir::net {
 
 namespace {
 
-// Of one datagram. Linux fills dumps up to 32 KiB; one link with many virtual functions exceeds libmnl's default of 8.
+// The largest datagram. Linux fills dumps up to 32 KiB; one link with many virtual functions exceeds libmnl's default
+// of 8.
 constexpr std::size_t datagram_size = 32768;
-// What may wait unread: some thousand events, so that the creation of a few hundred pods at once overruns nothing.
+// Room for some thousand unread events, so that the creation of a few hundred pods at once does not overrun it.
 constexpr int receive_buffer = 4 * 1024 * 1024;
 
 std::error_code last_error() {
@@ -61,7 +62,7 @@ struct Answer {
     std::error_code error{};
 
     void take(const nlmsghdr& message, const MessageHandler& each) {
-        // What an earlier request left behind when it failed half way is read off here.
+        // Skips the rest of an earlier answer, whose request failed half way.
         if (message.nlmsg_seq != sequence || complete) return;
         if (message.nlmsg_flags & NLM_F_DUMP_INTR) error = std::make_error_code(std::errc::interrupted);
         if (message.nlmsg_type == NLMSG_ERROR || message.nlmsg_type == NLMSG_DONE) {

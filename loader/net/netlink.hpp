@@ -56,7 +56,7 @@ public:
     // Sends a request and waits for the end of the answer; every message of it goes to each.
     std::expected<void, std::string> request(NetlinkRequest& request, const MessageHandler& each = {});
 
-    // The same, for who makes something of the error's number.
+    // Does the same for callers that need the number of the error.
     std::error_code exchange(NetlinkRequest& request, const MessageHandler& each = {});
 
     // Everything that a dump lists and parse makes something of. A dump during which the list changed may lack entries

@@ -14,7 +14,7 @@ namespace weir::net {
 
 namespace {
 
-// How much the rules want a link in a role.
+// The strength with which the rules want a link in a role.
 enum class Claim { none, general, by_name };
 
 constexpr std::array<std::string_view, 4> overlays = {"vxlan", "geneve", "gretap", "ip6gretap"};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which interface is an uplink, which belongs to a workload, and which is none of weir's business. Pure functions.
+// Gives interfaces their roles: uplink, workload, or none of weir's business. Pure functions.
 #pragma once
 
 #include <string>

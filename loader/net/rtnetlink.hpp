@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What routing netlink's messages say, as far as weir asks.
+// Reads the messages of routing netlink, as far as weir needs them.
 #pragma once
 
 #include <map>
@@ -34,7 +34,8 @@ struct Neighbour {
     bool stale = false;  // valid, and to be probed when the kernel itself uses it
 };
 
-// Nothing: not about what the name says (another family, an attribute update of a bridge port...).
+// Return nothing if the message is not about what the name says (another family, an attribute update of a bridge
+// port...).
 std::optional<LinkMessage> parse_link(const nlmsghdr& message);
 // Addresses of global scope that can be used as a source.
 std::optional<AddressMessage> parse_address(const nlmsghdr& message);
@@ -52,7 +53,7 @@ std::expected<AddressMap, std::string> dump_addresses(NetlinkSocket& socket);
 std::expected<std::set<unsigned>, std::string> dump_default_routes(NetlinkSocket& socket);
 std::expected<std::vector<Neighbour>, std::string> dump_neighbours(NetlinkSocket& socket);
 
-// Where the kernel would send what is for this address.
+// The way on which the kernel would send a packet to an address.
 struct RouteTo {
     bool local = false;    // to this node itself
     unsigned ifindex = 0;  // 0: nowhere

@@ -58,7 +58,7 @@ void Layout::adopt(const MapContents& contents) {
     for (const auto& [key, value] : contents.frontends) {
         auto owner = by_id.find(value.service_id);
         if (owner == by_id.end()) {
-            // It takes room, but whose it is nobody knows.
+            // It takes room, but its Service is not known.
             frontends_.set(key, {});
             adoption_->stray_frontends.push_back(key);
             continue;
@@ -111,7 +111,7 @@ void Layout::adopt_range(PortRecord& record, std::uint8_t action, const abi::slo
     for (const auto& set : record.sets) {
         if (set.range.offset == range.offset && set.range.length == range.length) return;
     }
-    // Outside of the array, or overlapping with another: whoever points here gets a new range.
+    // Outside of the array, or overlapping with another: the frontends that point here get a new range.
     if (!slots_.claim(range.offset / abi::SLOTS_PER_LINE, lines_of(range.length))) return;
     record.sets.push_back({.range = range, .backends = 0});
     auto end = static_cast<std::uint64_t>(range.offset) + range.length;

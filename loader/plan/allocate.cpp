@@ -14,7 +14,7 @@ using model::Family;
 constexpr std::uint64_t cluster_ip_seed = 3;
 constexpr std::uint64_t node_port_seed = 4;
 
-// How many addresses can be given out: base + 1 to base + count.
+// Returns how many addresses can be given out: base + 1 to base + count.
 std::uint64_t usable_addresses(const Cidr& range) {
     bool ipv4 = range.base.family() == Family::ipv4;
     unsigned host_bits = (ipv4 ? 32u : 128u) - range.length;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which ClusterIP or NodePort does a Service get that asks for none? A hash of its name decides, so that all nodes that
+// Chooses the ClusterIP or NodePort of a Service that asks for none. A hash of its name decides, so that all nodes that
 // read the same manifests agree without talking to each other.
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace weir::plan {
 
-// May this address or port be given out? Asked for the hashed choice first, then for its successors.
+// Tell whether an address or port may be given out. Asked for the hashed choice first, then for its successors.
 using AddressFree = std::function<bool(const model::Address&)>;
 using PortFree = std::function<bool(std::uint16_t)>;
 
@@ -19,7 +19,7 @@ using PortFree = std::function<bool(std::uint16_t)>;
 // the IPv4 broadcast address. None: everything is taken.
 std::optional<model::Address> allocate_cluster_ip(const model::Cidr& range, std::string_view service,
                                                   const AddressFree& free);
-// As above: an address that could have been allocated from the range.
+// Tells whether allocate_cluster_ip could have returned this address.
 bool is_allocatable(const model::Cidr& range, const model::Address& address);
 
 // service_port: "namespace/name:port".

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which id does a backend have? The content of the map `backends`, and who may get an old id back.
+// The ids of backends: the content of the map `backends`, and the backends that may get an old id back.
 #pragma once
 
 #include <compare>
@@ -27,7 +27,7 @@ public:
     std::uint32_t add(const abi::backend& entry);
     // A backend that is there, with another content.
     void set(std::uint32_t id, const abi::backend& entry) { entries_[id] = entry; }
-    // It is gone; its id is kept back for two grace periods.
+    // Removes the backend, and keeps its id back for two grace periods.
     void remove(std::uint32_t id);
 
     // Takes over what an earlier agent left. False: not an id, or not free.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which Service has this address, port or NodePort? One holder each; others that want it wait in line.
+// The Services that hold addresses, ports and NodePorts. Each has one holder; others that want it wait in line.
 #pragma once
 
 #include <compare>
@@ -47,16 +47,16 @@ public:
     // A Service by its name, which must stay where it is while it claims anything.
     using Owner = const model::ObjectName*;
 
-    // Who has it; nullptr: nobody.
+    // Returns the holder; nullptr: the key is free.
     Owner holder(const ClaimKey& key) const;
 
-    // The claimant has it from now on, or waits behind who has. Claiming again changes nothing.
+    // Gives a free key to the claimant, or puts it at the end of the line. Claiming again changes nothing.
     void claim(const ClaimKey& key, Owner claimant);
 
-    // Neither has it any more nor waits for it. True: the key is free and others wait, so that promote() must follow.
+    // Takes the key from the owner, or the owner out of the line. True: the key is free and others wait for promote().
     bool withdraw(const ClaimKey& key, Owner owner);
 
-    // Gives a free key to the one that has waited longest, and says to whom; nullptr: nobody waits, or it is not free.
+    // Gives a free key to the Service that has waited longest and returns it; nullptr: none waits, or it is not free.
     Owner promote(const ClaimKey& key);
 
 private:

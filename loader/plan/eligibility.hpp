@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which endpoints count? (docs: readiness, termination, topology; KEP-1669, KEP-2086, KEP-2433)
+// Chooses the endpoints that count (docs: readiness, termination, topology; KEP-1669, KEP-2086, KEP-2433).
 #pragma once
 
 #include <string>

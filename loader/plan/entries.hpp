@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands in map entries that a plan leads to, where it is more than a copy.
+// Computes the fields of map entries that are more than a copy from the plan.
 #pragma once
 
 #include <cstdint>

@@ -47,7 +47,7 @@ void add_service(const model::Service& service, const model::Address& address, E
     for (const auto& port : service.ports) {
         if (!port.name.empty()) out.set(name + "_SERVICE_PORT_" + variable_name(port.name), std::to_string(port.port));
     }
-    // What links between Docker containers looked like, the first port being the link itself.
+    // The variables of links between Docker containers. The first port also stands for the link itself.
     for (const auto& port : service.ports) {
         auto protocol = std::string(model::to_string(port.protocol));
         auto scheme = protocol;

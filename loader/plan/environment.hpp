@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which environment variables tell a container where Services are? The kubelet's rules, with the ClusterIPs of the
+// The environment variables that tell a container where Services are: the kubelet's rules, with the ClusterIPs of the
 // plan.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What does the map `frontends` hold, and which entries still take room there although they are to go?
+// The content of the map `frontends`, and the entries that still take room there until they are deleted.
 #pragma once
 
 #include <array>

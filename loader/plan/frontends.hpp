@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where is a service port reached, and what happens to a new flow there? (kinds, traffic policies, empty sets)
+// The frontends of a service port, and the fate of new flows there (kinds, traffic policies, empty sets).
 #pragma once
 
 #include <array>
@@ -29,8 +29,8 @@ std::vector<Place> places_of(const model::Service& service, const model::Service
                              const std::vector<model::Address>& cluster_ips, std::uint16_t node_port,
                              const NodeContext& node);
 
-// Whether loadBalancerSourceRanges admit some sources only. A range of everything is no restriction; ranges of another
-// family than the address's do not count, as in kube-proxy.
+// Tells whether loadBalancerSourceRanges admit some sources only. A range of everything is no restriction; ranges of
+// another family than the address's do not count, as in kube-proxy.
 bool is_restricted(const model::Service& service, model::Family family);
 
 // The plan of one service port at these places.

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which id is free? Ids from 1, the lowest first, so that arrays in the kernel are touched from the front only.
+// Gives out ids from 1, the lowest free one first, so that arrays in the kernel are touched from the front only.
 #pragma once
 
 #include <cstdint>

@@ -36,12 +36,6 @@ bool same_range(const abi::slot_range& a, const abi::slot_range& b) {
 
 }  // namespace
 
-bool MapChanges::empty() const {
-    return backends_on.empty() && services_on.empty() && slots.empty() && source_ranges_on.empty() &&
-           frontends_on.empty() && vips_on.empty() && frontends_off.empty() && vips_off.empty() &&
-           source_ranges_off.empty() && services_off.empty() && backends_off.empty();
-}
-
 Layout::Layout(Capacity capacity)
     : capacity_(capacity), service_ids_(capacity.services), backends_(capacity.backends), slots_(capacity.slot_lines) {}
 
@@ -142,7 +136,7 @@ std::vector<std::uint32_t> Layout::distinct_ids(const PortRecord& record) const 
     return ids;
 }
 
-// Which of the wanted backends have ids, and which ids are wanted no more? Both sides are sorted.
+// Finds the wanted backends that have ids, and the ids that are wanted no more. Both sides are sorted.
 void Layout::match_backends(Draft& draft) const {
     draft.ids.assign(draft.backends.size(), 0);
     if (!draft.record) return;

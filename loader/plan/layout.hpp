@@ -17,10 +17,10 @@
 #include "loader/plan/backends.hpp"
 #include "loader/plan/frontend_table.hpp"
 #include "loader/plan/ids.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 #include "loader/plan/slots.hpp"
-#include "loader/plan/table.hpp"
 #include "maps/abi.h"
 
 namespace weir::plan {
@@ -32,34 +32,6 @@ struct Capacity {
     std::uint32_t backends = 0;
     std::uint32_t slot_lines = 0;
     std::uint32_t source_ranges = 0;
-};
-
-// A difference to write, in an order in which every intermediate state is valid:
-// backends on, service names, slots, source ranges on, frontends on, vips on; then frontends off, vips off, source
-// ranges off, service names off, backends off. No key is both on and off, unless it goes off for good.
-struct MapChanges {
-    std::vector<std::pair<std::uint32_t, abi::backend>> backends_on;
-    std::vector<std::pair<std::uint32_t, abi::service_name>> services_on;
-    std::vector<SlotTable> slots;
-    std::vector<abi::source_range_key> source_ranges_on;
-    std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends_on;
-    VipTable::On vips_on;
-    std::vector<abi::frontend_key> frontends_off;
-    VipTable::Off vips_off;
-    std::vector<abi::source_range_key> source_ranges_off;
-    std::vector<std::uint32_t> services_off;
-    std::vector<std::uint32_t> backends_off;  // written as zeroed entries; a sweep of UDP flows must follow
-    bool empty() const;
-};
-
-// What the maps hold now, for adoption. slots: the whole array, or empty where it was not read.
-struct MapContents {
-    std::vector<std::pair<std::uint32_t, abi::backend>> backends;  // in use only
-    std::vector<std::pair<std::uint32_t, abi::service_name>> services;
-    std::vector<std::pair<abi::frontend_key, abi::frontend>> frontends;
-    std::vector<abi::slot_line> slots;
-    VipTable::On vips;
-    std::vector<abi::source_range_key> source_ranges;
 };
 
 struct Usage {
@@ -92,7 +64,7 @@ public:
 
     Usage usage() const;
 
-    // Whether the maps hold anything of this Service.
+    // Tells whether the maps hold anything of this Service.
     bool serves(const model::ObjectName& service) const;
 
 private:
@@ -107,7 +79,7 @@ private:
         std::vector<abi::frontend_key> frontends;
         std::vector<abi::source_range_key> source_ranges;  // sorted
     };
-    // What an update of one service port will do; nothing is changed before all ports of the service have found room.
+    // The planned update of one service port. Layout changes nothing before all ports of the service have found room.
     struct Draft {
         const ServicePortPlan* plan;
         PortRecord* record;              // nullptr: a new service port
@@ -118,7 +90,7 @@ private:
         std::vector<bool> fresh;              // of each set: the range is new
         std::vector<abi::frontend_key> frontends;
     };
-    // What is only known while an adoption is open.
+    // State that exists only while an adoption is open.
     struct Adoption {
         std::unordered_set<std::uint32_t> unclaimed;              // ids of service ports
         std::unordered_map<std::uint32_t, std::uint64_t> tables;  // offset of a range -> hash of what it holds

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What does a load balancer learn about this node? (healthCheckNodePort of Services with externalTrafficPolicy Local)
+// The answer of this node to load balancers (healthCheckNodePort of Services with externalTrafficPolicy Local).
 #pragma once
 
 #include <cstdint>
@@ -12,7 +12,7 @@ namespace weir::plan {
 // 0: the Service has no health check. The number is one of the cluster's NodePorts (TCP), on every node.
 std::uint16_t health_check_port(const model::Service& service);
 
-// How many endpoints on this node are ready, each once however many ports it serves. An endpoint with addresses in
+// Counts the ready endpoints on this node, each once however many ports it serves. An endpoint with addresses in
 // both families is one: the family in which there are more counts.
 std::uint32_t ready_local_endpoints(const model::Service& service, const std::vector<model::EndpointSlice>& slices,
                                     const NodeContext& node);

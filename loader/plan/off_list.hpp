@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes off in one MapChanges can come on again in the same: the deletion, which would be written last, is then
-// taken back.
+// Deletions in the MapChanges that is being made. A key that is deleted can come back in the same MapChanges. The
+// deletion, which would be written last, is then taken back.
 #pragma once
 
 #include <cstddef>

@@ -38,7 +38,7 @@ struct Backend {
 // table.
 using BackendSet = std::vector<Backend>;
 
-// What one scope does: an index into ServicePortPlan::sets for SCOPE_BALANCE.
+// The action of one scope, and an index into ServicePortPlan::sets for SCOPE_BALANCE.
 struct Scope {
     abi::scope_action action = abi::SCOPE_REJECT;
     std::uint32_t set = 0;

@@ -23,7 +23,7 @@ ServiceState state_of(const Service& service) {
     return ServiceState::planned;
 }
 
-// Of "namespace/name:port".
+// Returns the Service of "namespace/name:port".
 ObjectName service_of(std::string_view service_port) {
     auto name = service_port.substr(0, service_port.find(':'));
     auto slash = name.find('/');
@@ -63,7 +63,7 @@ std::vector<ServicePlan> Planner::plan(const model::Cluster& cluster, const std:
     for (const auto& name : dirty) records_.try_emplace(name);
     Work work;
     for (const auto& name : dirty) add_work(cluster, name, work);
-    // What is kept no longer is free; and who comes back may leave what was kept for it.
+    // Claims that are kept no longer are free; and a Service that comes back may not want what was kept for it.
     bool freed = keep_adopted_ ? std::ranges::any_of(dirty, [&](const auto& name) { return adopted_.contains(name); })
                                : !awaited_.empty();
     if (!keep_adopted_) awaited_.clear();
@@ -78,7 +78,7 @@ std::vector<ServicePlan> Planner::plan(const model::Cluster& cluster, const std:
     plans.reserve(work.size());
     for (const auto& [name, item] : work) plans.push_back(build(cluster, name, item));
     for (const auto& [name, item] : work) {
-        // Nobody can wait for or hold anything in the name of a Service that is gone: place() released the last of it.
+        // The Service holds nothing and waits for nothing any more: place() released the last of its claims.
         if (!item.service && !cluster.has_service(name)) records_.erase(name);
     }
     if (!keep_adopted_) adopted_.clear();
@@ -125,7 +125,7 @@ void Planner::place(const model::Cluster& cluster, Work& work) {
             if (claims_.withdraw(key, item.owner)) freed.push_back(key);
         }
         for (const auto& key : difference(claims, item.record->placed)) {
-            // Who had it before the agent started keeps it. An external IP must not capture another's ClusterIP
+            // The holder before the agent started keeps it. An external IP must not capture another's ClusterIP
             // (CVE-2020-8554); among equals the smaller name wins.
             int rank = was_held(item, key) ? 0 : std::ranges::binary_search(of_cluster_ips, key) ? 1 : 2;
             wanted.push_back({.key = key, .item = &item, .rank = rank});

@@ -53,7 +53,7 @@ private:
         model::Protocol protocol;
         std::uint16_t number;
     };
-    // What one Service claims, and what it was given.
+    // The claims of one Service, and the addresses and ports that it was given.
     struct Record {
         ClaimSet reserved;                        // ClusterIPs and NodePorts that the Service names itself
         std::vector<model::Address> cluster_ips;  // allocated
@@ -61,7 +61,7 @@ private:
         ClaimSet placed;                          // frontends
     };
     using Records = std::unordered_map<model::ObjectName, Record>;
-    // What a call of plan() deals with, in name order. No service: it is gone, or gets no frontends.
+    // One Service that a call of plan() deals with. No service: it is gone, or gets no frontends.
     struct Item {
         const model::ObjectName* owner;  // the key of the record
         Record* record;
@@ -98,7 +98,7 @@ private:
     bool is_free(const Item& item, const model::Address& address, const Pass& pass) const;
     bool is_starved(const Item& item) const;
 
-    // What the Service has now, given by itself or allocated.
+    // Returns the addresses that the Service names itself, or that were allocated.
     std::vector<model::Address> cluster_ips(const Item& item) const;
     std::uint16_t node_port(const Item& item, const model::ServicePort& port) const;
     std::vector<Place> places(const Item& item, const model::ServicePort& port) const;
@@ -111,9 +111,10 @@ private:
     Records records_;
     Claims claims_;
     std::set<model::ObjectName> starved_;  // found nothing left to allocate: tried again when something is released
-    // What the maps held when the agent started, by Service; dropped by the first plan() that need not keep it.
+    // Claims that the maps held when the agent started, by Service. The first plan() that need not keep them drops
+    // them.
     std::unordered_map<model::ObjectName, std::vector<Held>> adopted_;
-    // While that is kept: whose ClusterIPs and NodePorts they are.
+    // The owners of these ClusterIPs and NodePorts, as long as adopted_ is kept.
     std::unordered_map<ClaimKey, model::ObjectName, ClaimKeyHash> awaited_;
     bool keep_adopted_ = false;
 };

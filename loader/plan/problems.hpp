@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said to people about a Service that cannot be served as asked: what is wrong and what to do about it.
+// Messages about Services that cannot be served as asked: what is wrong and what to do about it.
 #pragma once
 
 #include <string>
@@ -34,7 +34,7 @@ private:
     std::vector<model::Problem> problems_;
 };
 
-// Whether a Service of this type has NodePorts; another's nodePort would open a port that nobody asked to be open.
+// Tells whether a Service of this type has NodePorts. For other types a nodePort would open a port unasked.
 bool has_node_ports(const model::Service& service);
 
 // Why a service port is not planned at all; empty: it is.

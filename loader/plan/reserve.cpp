@@ -54,7 +54,7 @@ ClaimSet Planner::reservations_of(const Service& service) const {
     return claim_set(std::move(keys));
 }
 
-// Does a Service go on using an address that it was given?
+// Tells whether a Service goes on using an address that it was given.
 bool Planner::keeps(const Service& service, const Address& allocated) const {
     auto families = families_of(service, node_);
     return std::ranges::find(families, allocated.family()) != families.end() &&
@@ -125,7 +125,7 @@ void Planner::reserve(const model::Cluster& cluster, Work& work) {
         for (const auto& key : difference(keys, item.record->reserved)) wanted.push_back({.key = key, .item = &item});
         item.record->reserved = std::move(keys);
     }
-    // Who had it before the agent started keeps it; otherwise the smaller name wins.
+    // The holder before the agent started keeps it; otherwise the smaller name wins.
     std::ranges::stable_partition(wanted, [&](const auto& w) { return was_held(*w.item, w.key); });
 
     std::vector<ObjectName> evicted;
@@ -164,7 +164,7 @@ std::span<const Planner::Held> Planner::adopted_by(const Item& item) const {
     return found->second;
 }
 
-// By a Service, or kept for one that is not there.
+// Tells whether a Service holds the key, or it is kept for one that is not there.
 bool Planner::is_taken(const ClaimKey& key, const model::Cluster& cluster) const {
     if (claims_.holder(key)) return true;
     auto found = awaited_.find(key);

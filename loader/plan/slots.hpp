@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which part of the slot array is free? Ranges of whole lines (SLOTS_PER_LINE slots).
+// The free parts of the slot array, as ranges of whole lines (SLOTS_PER_LINE slots).
 #pragma once
 
 #include <array>
@@ -20,9 +20,9 @@ public:
     std::optional<std::uint32_t> take(std::uint32_t lines);
     // Takes exactly this range. False: not all of it was free.
     bool claim(std::uint32_t first, std::uint32_t lines);
-    // Of a range that the datapath never saw: free at once.
+    // Frees a range that the datapath never saw, at once.
     void give_back(std::uint32_t first, std::uint32_t lines);
-    // Of a range that the datapath may still read: free after two grace periods.
+    // Frees a range that the datapath may still read, after two grace periods.
     void retire(std::uint32_t first, std::uint32_t lines);
 
     // True: something became free.

@@ -1,27 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// What do the slots of a range hold, as backend ids?
+// The backend ids in the slots of a range.
 #pragma once
 
 #include <cstdint>
-#include <span>
 #include <vector>
 
 #include "loader/plan/plan.hpp"
 
 namespace weir::plan {
-
-// The lines that a range of so many slots takes.
-std::uint32_t lines_of(std::uint32_t slots);
-
-// The Maglev table of a set in a range, not built yet: built it is a hundred times as large.
-struct SlotTable {
-    abi::slot_range range;
-    BackendSet set;
-    std::vector<std::uint32_t> ids;  // of these
-};
-
-// Builds the table in the lines of its range; slots of the last line that are not of the range become 0.
-void write_lines(const SlotTable& table, std::span<abi::slot_line> lines);
 
 // The Maglev table of a set, whose backends have these ids.
 std::vector<std::uint32_t> id_table(const BackendSet& set, const std::vector<std::uint32_t>& ids);

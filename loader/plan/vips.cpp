@@ -26,7 +26,7 @@ void VipTable::remove_foreign(const model::Address& address) {
     touched_.insert(address);
 }
 
-void VipTable::adopt(const On& vips) {
+void VipTable::adopt(const std::vector<VipEntry>& vips) {
     for (const auto& [address, vip] : vips) vips_[model::address_of(address)].written = vip.flags;
 }
 
@@ -35,7 +35,7 @@ void VipTable::finish_adoption() {
         if (vip.written) touched_.insert(address);
 }
 
-void VipTable::flush(On& on, Off& off) {
+void VipTable::flush(std::vector<VipEntry>& on, std::vector<abi::address>& off) {
     for (const auto& address : touched_) {
         auto found = vips_.find(address);
         auto& vip = found->second;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses do frontends have, and what becomes of packets to them that no frontend wants? The map `vips`,
-// derived from the frontends.
+// The map `vips`, derived from the frontends: their addresses, and the fate of packets to them that no frontend wants.
 #pragma once
 
 #include <cstdint>
@@ -8,10 +7,10 @@
 #include <optional>
 #include <unordered_map>
 #include <unordered_set>
-#include <utility>
 #include <vector>
 
 #include "loader/plan/hash.hpp"
+#include "loader/plan/map_changes.hpp"
 #include "loader/plan/off_list.hpp"
 #include "loader/plan/plan.hpp"
 
@@ -31,23 +30,20 @@ struct AbiAddressEqual {
 
 class VipTable {
 public:
-    using On = std::vector<std::pair<abi::address, abi::vip>>;
-    using Off = std::vector<abi::address>;
-
-    // A frontend is there; is there no more.
+    // Counts a frontend in, and out again.
     void add(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, 1); }
     void remove(const abi::frontend_key& key, const abi::frontend& value) { count(key, value, -1); }
 
-    // An address that somebody else serves: packets to it are passed on, also within the service range.
+    // An address that another proxy serves: packets to it are passed on, also within the service range.
     void add_foreign(const model::Address& address);
     void remove_foreign(const model::Address& address);
 
-    // What the map holds already, and the end of the adoption: what no frontend has claimed is to go.
-    void adopt(const On& vips);
+    // Takes over the addresses that the map holds, and at the end of the adoption drops those without a frontend.
+    void adopt(const std::vector<VipEntry>& vips);
     void finish_adoption();
 
-    // Appends what the map lacks since the last call. on, off: of the MapChanges that are being made.
-    void flush(On& on, Off& off);
+    // Appends the changes since the last call. on, off: of the MapChanges that are being made.
+    void flush(std::vector<VipEntry>& on, std::vector<abi::address>& off);
 
 private:
     struct Vip {

@@ -24,7 +24,7 @@ void Connection::renew() {
     if (open_) all_->waiting_.splice(all_->waiting_.end(), all_->waiting_, place_);
 }
 
-// What waits on the stream ends with an error, in its turn.
+// Ends every wait on the stream with an error.
 void Connection::close() {
     if (!open_) return;
     open_ = false;

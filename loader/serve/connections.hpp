@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many clients at once? HTTP connections that share a limit, so that no crowd of clients takes the agent's memory
-// and descriptors.
+// HTTP connections that share a limit, so that no crowd of clients takes the agent's memory and descriptors.
 #pragma once
 
 #include <boost/asio/ip/tcp.hpp>

@@ -47,12 +47,12 @@ constexpr std::size_t header_limit = 4096;
 constexpr int backlog = 128;
 // Out of descriptors or memory: others may release some.
 constexpr auto accept_pause = std::chrono::milliseconds(100);
-// What a client may still send after the answer to a request that was cut short: closing with unread octets would make
-// the kernel reset the connection, and the client lose the answer.
+// A client may still send this much after the answer to a request that was cut short. If the server closed with unread
+// octets, the kernel would reset the connection and the client lose the answer.
 constexpr std::size_t drain_limit = 65536;
 constexpr auto drain_patience = std::chrono::seconds(1);
 
-// Nothing that goes wrong with a client leaves its coroutine; what is left is a lack of memory.
+// Logs how a coroutine failed. Errors of the client end inside it, so this is a lack of memory.
 void ended(std::exception_ptr failure) {
     if (!failure) return;
     try {
@@ -77,7 +77,7 @@ Response plain(http::status status, std::string text) {
     return {.status = status, .body = std::move(text) + "\n", .content_type = "text/plain; charset=utf-8"};
 }
 
-// None: the client is gone, or too slow; nobody waits for an answer.
+// Returns the answer to a broken request; none: the client is gone or too slow, and waits for no answer.
 std::optional<Reply> refusal(const boost::system::error_code& error) {
     if (error == http::error::end_of_stream || error == http::error::partial_message) return std::nullopt;
     if (error == http::error::header_limit || error == http::error::buffer_overflow)

@@ -30,7 +30,7 @@ public:
     void listen(const std::vector<model::SocketAddress>& addresses);
     std::vector<model::Problem> problems() const;
 
-    // What is answered to a path.
+    // Returns the answer to a path.
     static Response answer(std::string_view path, const NodeState& state, std::chrono::system_clock::time_point now);
 
 private:

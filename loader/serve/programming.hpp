@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do the maps hold what the objects say? Knows when changes came in and when they were written; knows no maps.
+// Tells whether the maps hold what the objects say: by the times when changes came in and when they were written.
 #pragma once
 
 #include <chrono>

@@ -47,7 +47,7 @@ std::optional<abi::datapath_config> config_of_rodata(std::uint32_t id) {
     std::uint32_t size = sizeof(info);
     if (!fd || bpf_obj_get_info_by_fd(fd.get(), &info, &size) < 0) return std::nullopt;
     if (!std::string_view(info.name).ends_with(".rodata")) return std::nullopt;
-    // Where in .rodata it stands is known for programs of this build only.
+    // The place in .rodata is known for programs of this build only.
     std::unique_ptr<tc_bpf, Destroy> skeleton(tc_bpf::open());
     if (!skeleton || bpf_map__value_size(skeleton->maps.rodata) != info.value_size) return std::nullopt;
     const auto* rodata = reinterpret_cast<const char*>(skeleton->rodata);

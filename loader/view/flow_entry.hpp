@@ -41,7 +41,7 @@ public:
     explicit FlowEntry(model::Family family) : ipv4_(family == model::Family::ipv4) {}
     void* data() { return ipv4_ ? static_cast<void*>(&v4_) : &v6_; }
     const abi::flow& flow() const { return ipv4_ ? v4_.flow : v6_.flow; }
-    // What a packet of the flow is on the wire after the rewrite.
+    // Returns the tuple of a packet of the flow after the rewrite.
     Tuple rewritten(model::Protocol protocol) const;
 
 private:
@@ -58,9 +58,9 @@ class UnassuredRing {
 public:
     // Keeps a file descriptor of its own.
     explicit UnassuredRing(int map_fd);
-    // The entry that a packet of this tuple would find.
+    // Returns the entry that a packet of this tuple would find.
     std::optional<FlowEntry> find(const Tuple& tuple) const;
-    // Both directions go.
+    // Erases both directions.
     void erase(const Tuple& tuple);
     void clear();
 

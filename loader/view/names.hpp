@@ -6,13 +6,11 @@
 #include <string_view>
 #include <vector>
 
-#include "loader/model/abi_address.hpp"
+#include "loader/model/address.hpp"
 #include "loader/plan/plan.hpp"
 #include "maps/abi.h"
 
 namespace weir::view {
-
-using model::address_of;
 
 std::string_view protocol_name(std::uint8_t protocol);
 std::string_view kind_name(std::uint8_t kind);          // "ClusterIP", ...

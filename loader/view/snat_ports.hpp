@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How many SNAT ports are in use? As the last sweep has counted them (struct snat_usage).
+// The SNAT ports in use, as the last sweep has counted them (struct snat_usage).
 #pragma once
 
 #include <compare>
@@ -15,7 +15,7 @@
 
 namespace weir::view {
 
-// Where a backend is. Several ids may stand for one endpoint: of several Services, or one after the other.
+// The place of a backend. Several ids may stand for one endpoint: of several Services, or one after the other.
 struct SnatEndpoint {
     abi::address address{};
     std::uint16_t port_be = 0;
@@ -35,7 +35,7 @@ struct SnatPool {
 
 struct SnatUse {
     SnatPool pool;
-    // Ports that nobody else can have, and those that the next flow which finds no other one takes over.
+    // Ports that no other flow can have, and those that a new flow takes over if it finds no free one.
     std::uint32_t kept = 0, yielding = 0;
     std::uint32_t ports() const { return kept + yielding; }
 };
@@ -46,11 +46,11 @@ using SnatRange = net::PortRange;
 inline constexpr unsigned snat_high_percent = 80;
 inline constexpr unsigned snat_low_percent = 60;
 
-// The pools with at least so many ports kept, those first that have the most.
+// Reads the pools that keep at least so many ports, those first that have the most.
 std::expected<std::vector<SnatUse>, std::string> read_snat_ports(const maps::SnatUsageMap& usage,
                                                                  const SnatRange& range, std::uint32_t at_least = 0);
 
-// By endpoint, the fullest of its pools (an endpoint that is reached from several addresses has several).
+// Returns the fullest pool of each endpoint (an endpoint that is reached from several addresses has several).
 std::map<SnatEndpoint, SnatUse> fullest_pools(const std::vector<SnatUse>& uses);
 
 }  // namespace weir::view

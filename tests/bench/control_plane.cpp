@@ -11,6 +11,7 @@
 #include <iterator>
 #include <stdexcept>
 
+#include "loader/apply/write_order.hpp"
 #include "loader/datapath/settings.hpp"
 #include "loader/datapath/skeletons.hpp"
 #include "maps/pins.hpp"
@@ -172,7 +173,7 @@ void ControlPlane::program(const std::vector<plan::ServicePlan>& plans) {
         problems.insert(problems.end(), service.problems.begin(), service.problems.end());
         if (!problems.empty()) throw std::runtime_error(problems.front().to_string());
     }
-    if (auto done = writer_->apply(changes); !done) throw std::runtime_error(done.error());
+    if (auto done = apply::write(*writer_, changes); !done) throw std::runtime_error(done.error());
 }
 
 std::uint64_t ControlPlane::map_octets() const {

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 #include "loader/decode/decode.hpp"
 #include "loader/plan/layout.hpp"
 #include "loader/plan/planner.hpp"
@@ -54,7 +54,7 @@ public:
     // Throws std::runtime_error with the reason where not all of it is served.
     void program(const std::vector<plan::ServicePlan>& plans);
     void grace_period_passed() { layout_->grace_period_passed(); }
-    // What the kernel charges for the maps now.
+    // Returns the memory that the kernel charges for the maps now.
     std::uint64_t map_octets() const;
     // Of this process since its start: calls that write to maps.
     static std::uint64_t bpf_calls();

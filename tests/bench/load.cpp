@@ -82,7 +82,7 @@ public:
             auto now = Clock::now();
             if (now >= start_ && busy_begin_ < 0) busy_begin_ = busy_cpu_seconds();
             if (now >= end_) finish();
-            // Whoever has not answered so long after the end does so no more.
+            // A server that has not answered so long after the end will not.
             if (now >= end_ + patience_) break;
             auto next = now >= end_ ? end_ + patience_ : end_;
             if (paced()) next = std::min(next, finished_ ? now + patience_check : due_);

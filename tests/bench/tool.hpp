@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the benchmarks' programs have in common around their work.
+// The frame that the benchmarks' programs share around their work.
 #pragma once
 
 #include <fmt/format.h>
@@ -12,7 +12,7 @@
 
 namespace weir::bench {
 
-// Reads the command line and does the work. What goes wrong is said on stderr; the exit code is main's.
+// Reads the command line, does the work and reports errors on stderr. Returns the exit code of main.
 template <class Work>
 int run_tool(CLI::App& app, int argc, char** argv, Work work) {
     try {

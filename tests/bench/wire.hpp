@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What load and server say to each other. A request is one small segment whose first byte says what is wanted.
+// The protocol between load and server. A request is one small segment whose first byte says what is wanted.
 #pragma once
 
 #include <netinet/in.h>

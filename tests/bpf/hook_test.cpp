@@ -92,7 +92,7 @@ public:
             if (bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, name.c_str()))
                 if (bpf_map__reuse_fd(map, datapath.map(name))) fail("sharing map " + name);
         if (sock_bpf::load(skeleton_.get())) fail("loading the socket programs");
-        // The hierarchy as a mount that nobody else sees: where it is mounted, if at all, is the machine's own matter.
+        // A mount of its own: the machine may have cgroup v2 at any place, or not mounted.
         maps::Fd context(fsopen("cgroup2", FSOPEN_CLOEXEC));
         if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0)) fail("cgroup2");
         maps::Fd cgroup(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));

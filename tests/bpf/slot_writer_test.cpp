@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "loader/plan/maglev.hpp"
+#include "loader/plan/table.hpp"
 
 namespace weir::apply {
 namespace {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trial on a node's maps tells what the program found there, and not what somebody else thinks that it must find.
+// A trial on a node's maps tells what the program found there, not what user space expects it to find.
 #include "loader/explain/trial.hpp"
 
 #include <bpf/bpf.h>
@@ -16,7 +16,7 @@
 namespace weir::test {
 namespace {
 
-// The maps of a datapath, pinned where nobody else sees them.
+// The maps of a datapath, pinned in a bpffs that is mounted for this process alone.
 class Pinned {
 public:
     explicit Pinned(const Datapath& datapath) {
@@ -53,7 +53,7 @@ Settings two_ports() {
 class TrialOfNode : public testing::TestWithParam<Case> {
 protected:
     void SetUp() override {
-        datapath::Settings settings{.pins = pinned.paths(), .snat_port_min = 61000, .snat_port_max = 61001};
+        datapath::Settings settings{.pins = pinned.paths(), .snat_ports = {61000, 61001}};
         auto made = explain::Trial::of_node(settings);
         ASSERT_TRUE(made) << made.error();
         trial.emplace(std::move(*made));

@@ -11,7 +11,7 @@
 
 namespace weir::conformance {
 
-// What a difference may depend on.
+// The facts that a difference may depend on.
 struct Situation {
     const Case& of;
     const model::Cluster& cluster;
@@ -22,7 +22,7 @@ struct Wanted {
     explain::Outcome outcome;
     std::string_view difference;  // the name of the one that changed it; empty: none
 };
-// What is to become of the flow: deliver, where one of its backends is to get it.
+// The expected fate of the flow: deliver, where one of its backends is to get it.
 Wanted wanted_outcome(const Situation& situation);
 
 // Whether the source is to be rewritten on the way to this backend; none: not compared.

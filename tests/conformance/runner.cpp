@@ -118,7 +118,7 @@ private:
         bool affinity = false;
         for (std::size_t i = 0; i < ports_per_backend * wanted.size(); ++i) {
             if (seen.size() == wanted.size() && i >= least_ports_per_backend * wanted.size()) break;
-            // Each is a client that nobody remembers.
+            // Each is a new client: the programs remember none.
             rehearsal_.forget();
             auto got = ask(i);
             if (!got) return got.error();

@@ -120,7 +120,7 @@ def check_decisions(tree):
     known, problems = records(tree), []
     for file, number, line in tree.texts():
         named = re.findall(r"decisions/(\d{4})(-[\w-]+\.md)?", line)
-        for several in re.findall(r"[Dd]ecisions?\s+\[?(\d{4}(?:(?:, | and )\d{4})*)", line):
+        for several in re.findall(r"(?:[Dd]ecision|[Rr]ecord)s?\s+\[?(\d{4}(?:(?:, | and )\d{4})*)", line):
             named += [(record, "") for record in re.findall(r"\d{4}", several)]
         if file.startswith("docs/"):
             named += [(record, "") for record in re.findall(r"\((0\d{3})\)", line)]

@@ -72,7 +72,7 @@ void run(std::string input) {
     limit(0);
 }
 
-// What random bytes would hardly ever spell.
+// Words that random bytes would hardly ever spell.
 constexpr auto words = std::to_array<std::string_view>({
     "apiVersion: v1\n",
     "kind: Service\n",

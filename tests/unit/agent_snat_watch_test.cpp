@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is said about SNAT ports, and that it is said once.
+// Messages about SNAT ports, each of which must come once.
 #include "loader/agent/snat_watch.hpp"
 
 #include <arpa/inet.h>

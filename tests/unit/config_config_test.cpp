@@ -5,6 +5,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "maps/sizes.hpp"
+
 namespace weir::config {
 namespace {
 
@@ -45,6 +47,24 @@ TEST(Config, MapSizes) {
     EXPECT_EQ(sizes("").socket_peers, 65536u);
     EXPECT_EQ(sizes("fragments: 1024").fragments, 1024u);
     EXPECT_EQ(sizes("socketPeers: 16777216").socket_peers, 16777216u);
+}
+
+TEST(Config, EverySizeOfTheTableHasItsKeyAndItsBounds) {
+    for (const auto& setting : maps::size_settings) {
+        auto first = setting.key.find('.'), last = setting.key.rfind('.');
+        auto group = std::string(setting.key.substr(first + 1, last - first - 1));
+        auto parse = [&](std::uint64_t size) {
+            auto name = std::string(setting.key.substr(last + 1));
+            return parse_config("datapath: {" + group + ": {" + name + ": " + std::to_string(size) + "}}", "weir.yaml");
+        };
+        EXPECT_FALSE(parse(setting.least - 1)) << setting.key;
+        EXPECT_FALSE(parse(std::uint64_t{setting.most} + 1)) << setting.key;
+        for (auto size : {setting.least, setting.most}) {
+            auto config = parse(size);
+            ASSERT_TRUE(config) << setting.key << ": " << config.error();
+            EXPECT_EQ(config->datapath.sizes.*setting.value, size) << setting.key;
+        }
+    }
 }
 
 TEST(Config, MapSizesThatAreNone) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which addresses has the node, and which of them serve NodePorts?
+// The addresses of the node, and those of them that serve NodePorts.
 #include "loader/config/node_context.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which objects a text holds: lists, kinds and versions, what is skipped, what is left out.
+// The objects of a text: lists, kinds and versions, the skipped ones, those that are left out.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

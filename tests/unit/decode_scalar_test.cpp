@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What unquoted words are, and which names and misspellings are recognised.
+// Types of unquoted words, and names and misspellings that are recognised.
 #include "loader/decode/scalar.hpp"
 
 #include <gtest/gtest.h>

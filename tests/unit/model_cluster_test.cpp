@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What goes into the Cluster comes out as it was, although it is kept packed.
+// Objects come out of the Cluster as they went in, although it keeps them packed.
 #include "loader/model/cluster.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which news of a neighbour matters, and which neighbours are probed?
+// The news of neighbours that matter, and the neighbours that are probed.
 #include "loader/net/neighbours.hpp"
 
 #include <gtest/gtest.h>

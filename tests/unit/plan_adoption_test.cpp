@@ -152,7 +152,7 @@ TEST_F(Adoption, AnyContentsEndInThePlan) {
     }
 }
 
-// Random plans, restarts and grace periods: the kernel never holds a slot that names a wrong backend (Kernel::check).
+// Random plans, restarts and grace periods: every state is valid (CheckedMaps).
 TEST(LayoutLife, EveryStateIsValid) {
     constexpr Capacity tight{.frontends = 8, .services = 8, .backends = 24, .slot_lines = 260};
     std::mt19937 random(5);

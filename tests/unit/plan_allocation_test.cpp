@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which ClusterIP and NodePort does a Service get that names none, and for how long?
+// The ClusterIP and NodePort of a Service that names none, and how long it keeps them.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

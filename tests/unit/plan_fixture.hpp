@@ -93,7 +93,7 @@ inline std::string text(const BackendSet& set) {
     return out;
 }
 
-// What a scope does: its backends, or "REJECT", "NO_LOCAL", "CLOSED".
+// Prints a scope: its backends, or "REJECT", "NO_LOCAL", "CLOSED".
 inline std::string text(const ServicePortPlan& plan, const Scope& scope) {
     switch (scope.action) {
         case abi::SCOPE_BALANCE:

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is a load balancer told at healthCheckNodePort, and who has that port?
+// The answer to a load balancer at healthCheckNodePort, and the Service that has that port.
 #include "loader/plan/local_endpoints.hpp"
 
 #include <gmock/gmock.h>
@@ -134,7 +134,7 @@ TEST(HealthCheckOf, NodePortsAreAllocatedAroundIt) {
     cluster.apply(model::Upsert{open});
     auto allocated = planner.plan(cluster, cluster.take_dirty()).at(0).ports.at(0).frontends.back();
     ASSERT_EQ(allocated.kind, abi::FRONTEND_NODE_PORT);
-    // Whoever was only given the port makes way for the health check that names it.
+    // A Service that was only given the port makes way for the health check that names it.
     auto web = balanced("web", "10.96.0.2", allocated.port);
     web.allocate_node_ports = false;
     web.ports.front().protocol = model::Protocol::udp;

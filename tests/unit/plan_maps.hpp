@@ -1,21 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps in memory that a layout is written to, with the checks that a datapath would need.
+// A layout and the maps in memory that it is written to; service plans in one expression.
 #pragma once
 
-#include <gtest/gtest.h>
-
 #include <arpa/inet.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cstring>
-#include <map>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
+#include "loader/apply/write_order.hpp"
 #include "loader/model/abi_address.hpp"
-#include "loader/plan/entries.hpp"
+#include "tests/fakes/checked_maps.hpp"
 #include "tests/unit/plan_fixture.hpp"
 
 namespace weir::plan::test {
@@ -47,13 +46,10 @@ inline ServicePlan gone(const std::string& name) {
     return out;
 }
 
-struct AddressLess {
-    bool operator()(const abi::address& a, const abi::address& b) const { return std::memcmp(&a, &b, sizeof(a)) < 0; }
-};
-
-class Kernel {
+// A layout and the maps that it is written to, which check every state.
+class Kernel : public fakes::CheckedMaps {
 public:
-    explicit Kernel(Capacity capacity) : capacity_(capacity), layout_(capacity), slots_(capacity.slot_lines) {}
+    explicit Kernel(Capacity capacity) : CheckedMaps(capacity), layout_(capacity) {}
 
     Layout& layout() { return layout_; }
 
@@ -65,49 +61,14 @@ public:
         else
             EXPECT_TRUE(said.empty()) << text(said);
         apply(changes);
-        check_vips();
+        EXPECT_THAT(faults_at_rest(), testing::IsEmpty());
         return changes;
     }
 
-    // Writes in the order that MapChanges promises; after every step of it the state must be valid.
     void apply(const MapChanges& changes) {
-        for (const auto& [id, entry] : changes.backends_on) {
-            ASSERT_TRUE(id > 0 && id < capacity_.backends);
-            backends_[id] = entry;
-        }
-        for (const auto& [id, name] : changes.services_on) services_[id] = name;
-        auto read = lines_in_use();
-        for (const auto& table : changes.slots) {
-            const auto first = table.range.offset / abi::SLOTS_PER_LINE, count = lines_of(table.range.length);
-            for (auto line = first; line < first + count; ++line)
-                ASSERT_FALSE(read.contains(line)) << "line " << line << " is rewritten while a frontend points at it";
-            ASSERT_LE(first + count, slots_.size());
-            write_lines(table, std::span(slots_).subspan(first, count));
-        }
-        check();
-        for (const auto& key : changes.source_ranges_on) source_ranges_.insert(key);
-        ASSERT_LE(source_ranges_.size(), capacity_.source_ranges);
-        for (const auto& [key, value] : changes.frontends_on) {
-            frontends_[key] = value;
-            ASSERT_LE(frontends_.size(), capacity_.frontends);
-        }
-        for (const auto& [address, vip] : changes.vips_on) vips_[address] = vip;
-        check();
-        for (const auto& key : changes.frontends_off) frontends_.erase(key);
-        for (const auto& address : changes.vips_off) vips_.erase(address);
-        for (const auto& key : changes.source_ranges_off) source_ranges_.erase(key);
-        for (auto id : changes.services_off) services_.erase(id);
-        for (auto id : changes.backends_off) backends_.erase(id);
-        check();
-    }
-
-    MapContents contents() const {
-        return {.backends = {backends_.begin(), backends_.end()},
-                .services = {services_.begin(), services_.end()},
-                .frontends = {frontends_.begin(), frontends_.end()},
-                .slots = slots_,
-                .vips = {vips_.begin(), vips_.end()},
-                .source_ranges = {source_ranges_.begin(), source_ranges_.end()}};
+        auto written = apply::write(*this, changes);
+        EXPECT_TRUE(written) << written.error();
+        ASSERT_THAT(violations(), testing::IsEmpty());
     }
 
     // The agent goes, and another comes.
@@ -119,21 +80,12 @@ public:
         apply(changes);
         auto last = layout_.finish_adoption();
         apply(last);
-        check_vips();
+        EXPECT_THAT(faults_at_rest(), testing::IsEmpty());
         changes.frontends_off.insert(changes.frontends_off.end(), last.frontends_off.begin(), last.frontends_off.end());
         changes.services_off.insert(changes.services_off.end(), last.services_off.begin(), last.services_off.end());
         changes.backends_off.insert(changes.backends_off.end(), last.backends_off.begin(), last.backends_off.end());
         return changes;
     }
-    void load(const MapContents& contents) {
-        backends_ = {contents.backends.begin(), contents.backends.end()};
-        services_ = {contents.services.begin(), contents.services.end()};
-        frontends_ = {contents.frontends.begin(), contents.frontends.end()};
-        vips_ = {contents.vips.begin(), contents.vips.end()};
-        source_ranges_ = {contents.source_ranges.begin(), contents.source_ranges.end()};
-        slots_ = contents.slots;
-    }
-    void expect_valid(bool on) { checked_ = on; }
 
     // The flags of a VIP; none where there is no such.
     std::optional<std::uint32_t> vip(const std::string& text) const {
@@ -165,50 +117,7 @@ public:
     }
 
 private:
-    std::set<std::uint32_t> lines_in_use() const {
-        std::set<std::uint32_t> lines;
-        for (const auto& [key, value] : frontends_) {
-            for (const auto& range : {value.cluster, value.external}) {
-                for (auto slot = range.offset; checked_ && slot < range.offset + range.length; ++slot)
-                    lines.insert(slot / 16);
-            }
-        }
-        return lines;
-    }
-    // The addresses of all frontends, and no other.
-    void check_vips() const {
-        std::set<abi::address, AddressLess> addresses, known;
-        for (const auto& [key, value] : frontends_) addresses.insert(key.address);
-        for (const auto& [address, vip] : vips_) known.insert(address);
-        ASSERT_EQ(known.size(), addresses.size());
-        ASSERT_TRUE(std::ranges::equal(
-            known, addresses, [](const auto& a, const auto& b) { return std::memcmp(&a, &b, sizeof(a)) == 0; }));
-    }
-
-    // Every slot that a packet can reach names a backend of the frontend's service port.
-    void check() const {
-        for (const auto& [key, value] : frontends_) {
-            if (!checked_) return;
-            ASSERT_TRUE(services_.contains(value.service_id));
-            for (const auto& range : {value.cluster, value.external}) {
-                for (auto slot = range.offset; slot < range.offset + range.length; ++slot) {
-                    auto found = backends_.find(slots_.at(slot / 16).backend_id[slot % 16]);
-                    ASSERT_TRUE(found != backends_.end());
-                    ASSERT_EQ(found->second.service_id, value.service_id);
-                }
-            }
-        }
-    }
-
-    Capacity capacity_;
     Layout layout_;
-    std::map<std::uint32_t, abi::backend> backends_;
-    std::map<std::uint32_t, abi::service_name> services_;
-    std::map<abi::frontend_key, abi::frontend, FrontendKeyLess> frontends_;
-    std::map<abi::address, abi::vip, AddressLess> vips_;
-    std::set<abi::source_range_key, SourceRangeLess> source_ranges_;
-    std::vector<abi::slot_line> slots_;
-    bool checked_ = true;
 };
 
 }  // namespace weir::plan::test

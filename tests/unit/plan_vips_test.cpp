@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the maps vips, source_ranges and backends hold beside the frontends themselves.
+// The content of the maps vips, source_ranges and backends beside the frontends themselves.
 #include <gtest/gtest.h>
 
 #include "tests/unit/plan_maps.hpp"

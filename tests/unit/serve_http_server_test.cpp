@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What does the HTTP server say to clients that ask properly, and what do the others cost?
+// Answers of the HTTP server to clients that ask properly, and the cost of the others.
 #include "loader/serve/http_server.hpp"
 
 #include <gtest/gtest.h>

@@ -52,7 +52,11 @@ protected:
     // Starts following; the first report has come when it returns.
     void follow(const fs::path& path, std::chrono::steady_clock::duration look_period = by_events_alone) {
         auto take = [this](Report report) {
-            if (report.complete)
+            // Every source promises this.
+            EXPECT_TRUE(report.synced || !synced_) << "is synced no more";
+            EXPECT_FALSE(report.more && (report.synced || !report.problems.empty()));
+            synced_ = report.synced;
+            if (!report.more)
                 ++reports_;
             else if (++parts_ == 1 && on_first_part_)
                 on_first_part_();
@@ -91,6 +95,7 @@ protected:
     std::unique_ptr<ManifestSource> source_;
     std::map<std::string, int> services_;
     std::vector<model::Problem> problems_;
+    bool synced_ = false;
     int reports_ = 0;
     int parts_ = 0;  // of the first reading, before its report
     std::function<void()> on_first_part_;
@@ -137,6 +142,33 @@ TEST_F(Manifests, ManyObjectsComeInParts) {
     // Whichever part the first in name order came with.
     EXPECT_EQ(services_["everywhere"], 'a');
     EXPECT_EQ(problems_.size(), 4U);
+}
+
+TEST_F(Manifests, IsSyncedOnceNothingIsLeftOut) {
+    write(folder_ / "a.yaml", service("a"));
+    write(folder_ / "b.yaml", "]]");
+    follow(folder_);
+    EXPECT_FALSE(synced_) << "what b says is not known";
+    replace("b.yaml", service("a"));
+    until([&] { return reports_ == 2; });
+    EXPECT_FALSE(synced_) << "b's Service is not in force";
+    replace("b.yaml", service("b"));
+    until([&] { return reports_ == 3; });
+    EXPECT_TRUE(synced_);
+    replace("b.yaml", "]]");
+    until([&] { return reports_ == 4; });
+    EXPECT_TRUE(synced_) << "b was told, and stays";
+    EXPECT_THAT(problems_, testing::SizeIs(1));
+}
+
+TEST_F(Manifests, WhatIsOnlyWarnedOfIsNotLeftOut) {
+    write(folder_ / "a.yaml",
+          "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n"
+          "spec: {ports: [{port: 80, prot: TCP}]}\n");
+    follow(folder_);
+    ASSERT_THAT(problems_, testing::SizeIs(1));
+    EXPECT_EQ(problems_[0].severity, model::Severity::warning) << problems_[0].what;
+    EXPECT_TRUE(synced_);
 }
 
 TEST_F(Manifests, AFolderThatGoesWhileItIsReadIsAnErrorAndItsFilesStay) {

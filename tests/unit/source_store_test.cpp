@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which object is in force when files give the same one, break, and recover?
+// The object in force when files give the same one, break, and recover.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What happens in a folder, as inotify tells it.
+// Events in a folder, as inotify tells them.
 #pragma once
 
 #include <array>

@@ -97,14 +97,14 @@ std::optional<FoundFile> find_manifest(const std::string& file) {
 }
 
 FileReading read_manifest(const model::FileName& file) {
-    // O_NONBLOCK: somebody's named pipe must not stop the agent.
+    // O_NONBLOCK: a named pipe in the folder must not stop the agent.
     maps::Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
     if (!fd) return unreadable(fmt::format("cannot be opened ({}); make it readable or remove it", reason(errno)));
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0) return unreadable(fmt::format("cannot be read: {}", reason(errno)));
     if (!S_ISREG(status.st_mode)) return unreadable("is no regular file; remove it");
     std::string text;
-    // One more octet than there should be: the end shows without a copy of a large file.
+    // One octet more than the file has, so that read() reports its end without another, larger buffer.
     text.resize(static_cast<std::size_t>(status.st_size) + 1);
     std::size_t filled = 0;
     while (true) {

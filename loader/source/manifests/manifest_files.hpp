@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which manifests lie at a path, and what do they say? A file, or the files of a folder whose names end in .yaml, .yml
+// Finds and reads the manifests at a path. A file, or the files of a folder whose names end in .yaml, .yml
 // or .json. Names that begin with a dot are editors' and ConfigMap volumes' own.
 #pragma once
 
@@ -36,13 +36,13 @@ bool is_manifest_name(std::string_view name);
 // A file of a folder, as it is named in problems.
 std::string path_in(const std::string& folder, std::string_view name);
 
-// Whether the path is a folder; the error names the path and the reason.
+// Tells whether the path is a folder; the error names the path and the reason.
 std::expected<bool, std::string> is_folder(const std::string& path);
 using VisitManifest = std::function<void(const std::string& file, const FoundFile& found)>;
 // Visits every manifest of a folder, or the one file.
 std::expected<void, std::string> visit_manifests(const std::string& path, bool folder, const VisitManifest& visit);
 
-// A folder's manifests, a part at a time. What comes, goes or is renamed meanwhile may be missed.
+// Lists a folder's manifests a part at a time. It may miss files that come, go or are renamed meanwhile.
 class FolderListing {
 public:
     static std::expected<FolderListing, std::string> open(const std::string& folder);
@@ -59,7 +59,7 @@ private:
     std::unique_ptr<DIR, Close> entries_;
 };
 
-// One of them; none: there is nothing, or a folder.
+// Finds one manifest; none: nothing is there, or a folder.
 std::optional<FoundFile> find_manifest(const std::string& file);
 FileReading read_manifest(const model::FileName& file);
 

@@ -187,6 +187,14 @@ std::vector<model::Problem> ManifestStore::problems() const {
     return out;
 }
 
+bool ManifestStore::is_whole() const {
+    // An error in an object leaves it out, a warning does not.
+    auto leaves_out = [](const model::Problem& problem) { return problem.severity == model::Severity::error; };
+    return outdone_.empty() && std::ranges::none_of(remarks_, [&](const auto& entry) {
+               return entry.second.stale || std::ranges::any_of(entry.second.problems, leaves_out);
+           });
+}
+
 std::set<std::string> ManifestStore::skipped() const {
     std::set<std::string> out;
     for (const auto& [kind, files] : skipped_) out.insert(kind);

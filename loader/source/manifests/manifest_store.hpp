@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which object is in force? Several files may give the same one, files break and recover. Pure: reads nothing by
-// itself.
+// Decides which object is in force. Several files may give the same one, files break and recover. Pure: reads nothing
+// by itself.
 #pragma once
 
 #include <boost/container/small_vector.hpp>
@@ -18,7 +18,7 @@
 
 namespace weir::source {
 
-// What a look at one file brought.
+// The result of a look at one file.
 struct FileReading {
     enum class State {
         read,       // decoded holds its content, which may be malformed
@@ -43,30 +43,33 @@ public:
     // read, and an object that is refused, keep their last good content in force.
     std::vector<model::Change> update(Readings readings, const Reread& reread);
 
-    // Files that could not be read since the last call: what they have to say is brought by another reading of them,
-    // whether they change or not.
+    // Returns the files that could not be read since the last call. They must be read again, whether they change or
+    // not.
     std::set<model::FileName> take_unread() { return std::exchange(unread_, {}); }
 
     std::vector<model::Problem> problems() const;  // in file order
-    std::set<std::string> skipped() const;         // kinds that weir does not read
+    // Whether all that the files give is in force: none is unreadable or malformed, no object is refused, and none is
+    // outdone by another file's.
+    bool is_whole() const;
+    std::set<std::string> skipped() const;  // kinds that weir does not read
 
 private:
-    // What few files have.
+    // Remarks on a file; few files have any.
     struct Remarks {
         std::vector<model::Problem> problems;
         std::vector<std::string> skipped;
-        bool stale = false;  // what is in force is older than what the file says, or was not said at all
+        bool stale = false;  // the objects in force are older than the file, or missing
     };
     struct Given {
-        model::FileName file;  // none: nobody gives it
+        model::FileName file;  // none: no file gives it
         std::uint64_t fingerprint = 0;
         int line = 0;
         bool missed = false;  // in force, but its file had no good form of it when it was wanted
     };
-    // By identity, which is a packed one: what is in force.
+    // Objects in force, by their packed identity.
     using Objects = std::unordered_map<model::SharedText, Given, model::SharedTextHash, std::equal_to<>>;
     using Key = const model::SharedText*;  // of an entry of Objects
-    // What one file gives, sorted. Most files of a large folder are a Service with its EndpointSlice.
+    // The objects of one file, sorted. Most files of a large folder are a Service with its EndpointSlice.
     using File = boost::container::small_vector<Key, 2>;
     // Identities that an update touches, with what was in force before.
     using Touched = std::map<Key, Given>;

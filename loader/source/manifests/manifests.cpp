@@ -27,7 +27,8 @@ constexpr int look_share = 500;
 constexpr auto longest_look_period = 1min;
 // About half a millisecond.
 constexpr std::size_t files_at_a_time = 200;
-// Of the first reading: what files say takes several times the memory of what is kept of it.
+// Objects that the first reading hands over at once: decoded, they take several times the memory that the Cluster
+// needs.
 constexpr std::size_t objects_at_a_time = 2000;
 
 std::string folder_of(const std::string& file) {
@@ -95,7 +96,7 @@ std::expected<void, std::string> ManifestSource::start() {
             gone.emplace_back(file.view());
         objects += reading.decoded.objects.size();
         if (objects < objects_at_a_time) continue;
-        callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .complete = false});
+        callback_({.changes = take(std::exchange(readings, {})), .problems = {}, .synced = false, .more = true});
         objects = 0;
     }
     // Files that were removed meanwhile are no error; a folder that was is one, and its files stay in force.
@@ -121,7 +122,7 @@ void ManifestSource::on_events(const FolderEvents& events) {
     if (look_pending_ || !named_.empty()) scan_later(removal ? removal_delay : settle_delay);
 }
 
-// Whether it is a manifest's name.
+// Tells whether a file of this name is a manifest.
 bool ManifestSource::note(const std::string& name, bool whole) {
     if (is_folder_ ? is_manifest_name(name) : name == name_of(path_)) {
         auto& known_whole = named_[is_folder_ ? path_in(path_, name) : path_];
@@ -181,7 +182,7 @@ void ManifestSource::go_on_looking() {
     look_elapsed_ += std::chrono::steady_clock::now() - begin;
     if (more && *more) return boost::asio::post(look_timer_.get_executor(), [this] { go_on_looking(); });
     listing_.reset();
-    // What went wrong, if anything, is said by a scan.
+    // If something went wrong, a scan reports it.
     if (!more || !check_path()) {
         look_pending_ = true;
         scan();
@@ -217,7 +218,7 @@ void ManifestSource::scan() {
     bool news = failure != failure_;
     failure_ = std::move(failure);
     if (!readings.empty() || news) report(std::move(readings));
-    // It is to be found again soon after it is back.
+    // Looks again soon, to find the path when it is back.
     if (news && !failure_.empty()) look_later({});
     settle_later();
 }
@@ -308,7 +309,8 @@ void ManifestSource::report(Readings readings) {
     auto problems = store_.problems();
     if (!failure_.empty())
         problems.push_back({model::Severity::error, {}, "", failure_ + "; what was read before stays in force"});
-    callback_({.changes = std::move(changes), .problems = std::move(problems)});
+    synced_ = synced_ || (failure_.empty() && store_.is_whole());
+    callback_({.changes = std::move(changes), .problems = std::move(problems), .synced = synced_, .more = false});
 }
 
 }  // namespace weir::source

@@ -18,6 +18,7 @@
 #include "loader/source/manifests/folder_watch.hpp"
 #include "loader/source/manifests/manifest_files.hpp"
 #include "loader/source/manifests/manifest_store.hpp"
+#include "loader/source/source.hpp"
 
 namespace weir::source {
 
@@ -30,27 +31,18 @@ struct ReadManifests {
 // The error says why the path cannot be read at all; files that cannot are among the problems.
 std::expected<ReadManifests, std::string> read_manifests(const std::string& path);
 
-// What a reading has brought.
-struct Report {
-    std::vector<model::Change> changes;
-    std::vector<model::Problem> problems;  // all that are in force
-    bool complete = true;                  // false: the first reading goes on; problems are not known yet
-};
-
 // Follows the path by inotify, at the cost of what has changed. Looks at everything by itself now and then: links that
 // lead out of the folder and network file systems announce nothing. Never throws.
-class ManifestSource {
+class ManifestSource : public Source {
 public:
-    using Callback = std::function<void(Report report)>;
     using Duration = std::chrono::steady_clock::duration;
 
     // look_period: at least this long between two looks at everything; up to a minute where a look takes long.
     ManifestSource(boost::asio::io_context& io, std::string path, Callback callback,
                    Duration look_period = std::chrono::seconds(5));
 
-    // Reads everything and calls back, also where there is nothing; with what the first files say before the last are
-    // read. The error says why it cannot begin.
-    std::expected<void, std::string> start();
+    // Tells what the first files say before the last are read. Synced as soon as no file and no object is left out.
+    std::expected<void, std::string> start() override;
 
 private:
     using Time = std::chrono::steady_clock::time_point;
@@ -76,7 +68,7 @@ private:
     std::expected<void, std::string> look(Readings& readings);
     void check_unseen(Readings& readings);
     std::expected<void, std::string> check_path() const;
-    // whole: an event has said that nobody is writing it.
+    // whole: an event has said that the file is complete.
     void check(const std::string& file, const std::optional<FoundFile>& found, bool whole, Readings& readings);
     const model::FileName& note_found(const std::string& file, const FoundFile& found);
     void read(const std::string& file, const FoundFile& found, Readings& readings);
@@ -104,6 +96,7 @@ private:
     std::map<std::string, bool> named_;     // files for the next scan, and whether they are whole
     std::set<std::string> unsettled_;       // files that were being written, perhaps, when they were seen
     std::string failure_;                   // of the path itself
+    bool synced_ = false;
     std::set<std::string> noted_kinds_;
 };
 

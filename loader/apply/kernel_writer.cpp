@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "loader/apply/writer.hpp"
+#include "loader/apply/kernel_writer.hpp"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -22,13 +22,13 @@ std::string failure(std::string_view map, std::error_code error) {
 }
 
 template <class M, class Entries>
-std::expected<void, std::string> write_all(M& map, std::string_view name, const Entries& entries) {
+Written write_all(M& map, std::string_view name, Entries entries) {
     if (auto [done, error] = map.update_all(entries); error) return std::unexpected(failure(name, error));
     return {};
 }
 
 template <class M, class Keys>
-std::expected<void, std::string> erase_all(M& map, std::string_view name, const Keys& keys) {
+Written erase_all(M& map, std::string_view name, const Keys& keys) {
     for (const auto& key : keys) {
         if (auto error = map.erase(key)) return std::unexpected(failure(name, error));
     }
@@ -50,28 +50,55 @@ KernelWriter::KernelWriter(const MapFd& map_fd)
       devices_(maps::view<maps::DeviceMap>(map_fd("devices"))),
       runtime_(maps::view<maps::RuntimeMap>(map_fd("runtime"))) {}
 
-std::expected<void, std::string> KernelWriter::apply(const plan::MapChanges& changes) {
-    // Backends before the slots that name them, slots before the frontends that point at them; off in reverse order.
-    std::vector<std::pair<std::uint32_t, abi::backend>> zeroed;
-    zeroed.reserve(changes.backends_off.size());
-    for (auto id : changes.backends_off) zeroed.emplace_back(id, abi::backend{});
+Written KernelWriter::put_backends(std::span<const plan::BackendEntry> entries) {
+    return write_all(backends_, "backends", entries);
+}
 
-    auto done = write_all(backends_, "backends", changes.backends_on);
-    if (done) done = write_all(services_, "services", changes.services_on);
-    if (done) {
-        if (auto error = write_tables(slots_, changes.slots)) done = std::unexpected(failure("slots", error));
-    }
-    for (auto it = changes.source_ranges_on.begin(); done && it != changes.source_ranges_on.end(); ++it) {
-        if (auto error = source_ranges_.update(*it, 1)) done = std::unexpected(failure("source_ranges", error));
-    }
-    if (done) done = write_all(frontends_, "frontends", changes.frontends_on);
-    if (done) done = write_all(vips_, "vips", changes.vips_on);
-    if (done) done = erase_all(frontends_, "frontends", changes.frontends_off);
-    if (done) done = erase_all(vips_, "vips", changes.vips_off);
-    if (done) done = erase_all(source_ranges_, "source_ranges", changes.source_ranges_off);
-    if (done) done = erase_all(services_, "services", changes.services_off);
-    if (done) done = write_all(backends_, "backends", zeroed);
-    return done;
+Written KernelWriter::put_services(std::span<const plan::ServiceEntry> entries) {
+    return write_all(services_, "services", entries);
+}
+
+Written KernelWriter::put_slots(std::span<const plan::SlotTable> tables) {
+    if (auto error = write_tables(slots_, tables)) return std::unexpected(failure("slots", error));
+    return {};
+}
+
+Written KernelWriter::put_source_ranges(std::span<const abi::source_range_key> keys) {
+    for (const auto& key : keys)
+        if (auto error = source_ranges_.update(key, 1)) return std::unexpected(failure("source_ranges", error));
+    return {};
+}
+
+Written KernelWriter::put_frontends(std::span<const plan::FrontendEntry> entries) {
+    return write_all(frontends_, "frontends", entries);
+}
+
+Written KernelWriter::put_vips(std::span<const plan::VipEntry> entries) {
+    return write_all(vips_, "vips", entries);
+}
+
+Written KernelWriter::remove_frontends(std::span<const abi::frontend_key> keys) {
+    return erase_all(frontends_, "frontends", keys);
+}
+
+Written KernelWriter::remove_vips(std::span<const abi::address> addresses) {
+    return erase_all(vips_, "vips", addresses);
+}
+
+Written KernelWriter::remove_source_ranges(std::span<const abi::source_range_key> keys) {
+    return erase_all(source_ranges_, "source_ranges", keys);
+}
+
+Written KernelWriter::remove_services(std::span<const std::uint32_t> ids) {
+    return erase_all(services_, "services", ids);
+}
+
+// An array's elements cannot be deleted: zeros are no backend.
+Written KernelWriter::remove_backends(std::span<const std::uint32_t> ids) {
+    std::vector<plan::BackendEntry> zeroed;
+    zeroed.reserve(ids.size());
+    for (auto id : ids) zeroed.emplace_back(id, abi::backend{});
+    return put_backends(zeroed);
 }
 
 std::expected<plan::MapContents, std::string> KernelWriter::read() const {
@@ -94,7 +121,7 @@ std::expected<plan::MapContents, std::string> KernelWriter::read() const {
     return contents;
 }
 
-std::expected<void, std::string> KernelWriter::set_devices(const std::map<unsigned, abi::device>& devices) {
+Written KernelWriter::set_devices(const std::map<unsigned, abi::device>& devices) {
     std::vector<std::uint32_t> gone;
     auto error = devices_.for_each([&](auto ifindex, const auto&) {
         if (!devices.contains(ifindex)) gone.push_back(ifindex);
@@ -106,7 +133,7 @@ std::expected<void, std::string> KernelWriter::set_devices(const std::map<unsign
     return erase_all(devices_, "devices", gone);
 }
 
-std::expected<void, std::string> KernelWriter::bump_route_generation() {
+Written KernelWriter::bump_route_generation() {
     auto runtime = runtime_.lookup(0);
     if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
     // 0 marks a flow whose next hop was never looked up.
@@ -115,7 +142,7 @@ std::expected<void, std::string> KernelWriter::bump_route_generation() {
     return {};
 }
 
-std::expected<void, std::string> KernelWriter::set_node_addresses(const std::vector<model::Address>& addresses) {
+Written KernelWriter::set_node_addresses(const std::vector<model::Address>& addresses) {
     auto runtime = runtime_.lookup(0);
     if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
     auto before = *runtime;
