@@ -12,6 +12,7 @@
 namespace {
 
 using namespace weir::model;
+using namespace weir::decode;
 
 // Aborts, which every fuzzer takes for a find.
 void require(bool holds, const char* what) {
