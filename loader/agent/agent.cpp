@@ -20,14 +20,6 @@ namespace {
 // allocator would keep several times what the agent needs.
 constexpr std::size_t many_services = 1000;
 
-plan::Capacity capacity_of(const datapath::MapSizes& sizes) {
-    return {.frontends = sizes.frontends,
-            .services = sizes.services,
-            .backends = sizes.backends,
-            .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
-            .source_ranges = sizes.source_ranges};
-}
-
 }  // namespace
 
 Agent::Agent(boost::asio::io_context& io, const config::Config& config, const datapath::Programs& programs,
@@ -36,7 +28,7 @@ Agent::Agent(boost::asio::io_context& io, const config::Config& config, const da
       programs_(programs),
       writer_(programs),
       node_(config),
-      programmer_(writer_, capacity_of(programs.sizes())),
+      programmer_(writer_, plan::capacity_of(programs.sizes())),
       planning_(node_.context(), [this](const auto& service) { return programmer_.serves(service); }),
       attachments_(std::make_unique<KernelHooks>(config.datapath, programs), config.interfaces, problems_),
       publisher_(io, std::move(state_file), [this] { return state(); }),

@@ -16,14 +16,6 @@ bool contains(const std::vector<model::Address>& list, const model::Address& add
     return std::ranges::find(list, address) != list.end();
 }
 
-plan::Capacity capacity_of(const datapath::MapSizes& sizes) {
-    return {.frontends = sizes.frontends,
-            .services = sizes.services,
-            .backends = sizes.backends,
-            .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
-            .source_ranges = sizes.source_ranges};
-}
-
 // Writes the node's addresses and its uplink as the agent does.
 std::expected<void, std::string> describe_node(explain::Trial& trial, unsigned uplink, const plan::NodeContext& node) {
     apply::KernelWriter writer([&](std::string_view name) { return trial.map_fd(name); });
@@ -55,7 +47,7 @@ std::expected<Rehearsal, std::string> Rehearsal::prepare(const datapath::Setting
                                                          const plan::NodeContext& node, model::Cluster& cluster,
                                                          std::vector<model::Address> workloads) {
     plan::Planner planner(node);
-    plan::Layout layout(capacity_of(settings.sizes));
+    plan::Layout layout(plan::capacity_of(settings.sizes));
     plan::MapChanges contents;
     std::vector<model::Problem> problems;
     auto note = [&](const std::vector<model::Problem>& more) {

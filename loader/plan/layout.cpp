@@ -36,6 +36,14 @@ bool same_range(const abi::slot_range& a, const abi::slot_range& b) {
 
 }  // namespace
 
+Capacity capacity_of(const maps::MapSizes& sizes) {
+    return {.frontends = sizes.frontends,
+            .services = sizes.services,
+            .backends = sizes.backends,
+            .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
+            .source_ranges = sizes.source_ranges};
+}
+
 Layout::Layout(Capacity capacity)
     : capacity_(capacity), service_ids_(capacity.services), backends_(capacity.backends), slots_(capacity.slot_lines) {}
 

@@ -22,6 +22,7 @@
 #include "loader/plan/plan.hpp"
 #include "loader/plan/slots.hpp"
 #include "maps/abi.h"
+#include "maps/sizes.hpp"
 
 namespace weir::plan {
 
@@ -33,6 +34,7 @@ struct Capacity {
     std::uint32_t slot_lines = 0;
     std::uint32_t source_ranges = 0;
 };
+Capacity capacity_of(const maps::MapSizes& sizes);
 
 struct Usage {
     std::uint32_t frontends = 0, services = 0, backends = 0, slot_lines = 0,

@@ -153,11 +153,7 @@ ControlPlane::ControlPlane() {
     plan::NodeContext node{.name = "node-1", .zone = "zone-1"};
     node.service_cidrs = {*model::Cidr::parse("10.96.0.0/12")};
     planner_ = std::make_unique<plan::Planner>(node);
-    layout_ = std::make_unique<plan::Layout>(plan::Capacity{.frontends = sizes.frontends,
-                                                            .services = sizes.services,
-                                                            .backends = sizes.backends,
-                                                            .slot_lines = sizes.slots / abi::SLOTS_PER_LINE,
-                                                            .source_ranges = sizes.source_ranges});
+    layout_ = std::make_unique<plan::Layout>(plan::capacity_of(sizes));
     writer_ =
         std::make_unique<apply::KernelWriter>([this](std::string_view name) { return maps_.find(name)->second.get(); });
 }
