@@ -78,7 +78,10 @@ std::optional<std::chrono::seconds> Programmer::retry_after() const {
 
 Removal Programmer::take_removal() {
     if (!std::exchange(has_removed_, false)) return Removal::nothing;
-    return std::exchange(has_lost_datagrams_, false) ? Removal::datagrams : Removal::streams;
+    auto removal = has_lost_datagrams_ ? Removal::datagrams : Removal::streams;
+    // The kernel may have refused the batch that removes them: then its retry is to be reported so, too.
+    if (is_written()) has_lost_datagrams_ = false;
+    return removal;
 }
 
 bool Programmer::is_crowded() const {

@@ -117,7 +117,7 @@ model::Object decode_endpoint_slice(Reader& reader, const Field& object, const M
     if (label != metadata.labels.end()) slice.service = label->second;
     if (slice.service.empty())
         reader.warning(reader.child(object, "metadata"),
-                       fmt::format("has no label {}, so these endpoints belong to no model::Service", service_label));
+                       fmt::format("has no label {}, so these endpoints belong to no Service", service_label));
     auto type_field = reader.child(object, "addressType");
     auto type = reader.word(type_field, address_types);
     if (!type) {

@@ -127,14 +127,14 @@ void decode_ports(Reader& reader, const Field& spec, model::Service& service) {
         if (several && port.name.empty() && at) {
             auto name = reader.child(at, "name");
             if (!name || name.value->text().empty())
-                reader.error(name, "is missing; each port of a model::Service with several needs a name");
+                reader.error(name, "is missing; each port of a Service with several needs a name");
         }
         unique.add(port, at);
         service.ports.push_back(std::move(port));
     });
     bool optional = service.headless || service.type == model::ServiceType::external_name;
     if (service.ports.empty() && !optional && (!list || list.value->kind() == Value::Kind::list))
-        reader.error(list, "is empty; a model::Service needs a port, unless it is headless or an ExternalName");
+        reader.error(list, "is empty; a Service needs a port, unless it is headless or an ExternalName");
 }
 
 void decode_affinity(Reader& reader, const Field& spec, model::Service& service) {
@@ -162,7 +162,7 @@ void decode_external_name(Reader& reader, const Field& spec, model::Service& ser
         return;
     }
     if (!name || name->empty()) {
-        reader.error(field, "is missing; a model::Service of type ExternalName needs it");
+        reader.error(field, "is missing; a Service of type ExternalName needs it");
         return;
     }
     service.external_name = *name;
@@ -183,7 +183,7 @@ model::Object decode_service(Reader& reader, const Field& object, const Metadata
     reader.map(object, object_fields);
     auto spec = reader.child(object, "spec");
     if (!reader.map(spec, spec_fields)) {
-        if (!spec) reader.error(spec, "is missing; a model::Service needs one with ports");
+        if (!spec) reader.error(spec, "is missing; a Service needs one with ports");
         return service;
     }
     auto type = reader.word(reader.child(spec, "type"), types);

@@ -57,7 +57,7 @@ bool decode_cluster_ips(Reader& reader, const Field& spec, model::Service& servi
     reader.each(list, [&](const Field& at) {
         auto text = reader.text(at);
         if (!text) return;
-        if (at.index == 2) reader.error(at, "is one too many; a model::Service has at most one clusterIP per family");
+        if (at.index == 2) reader.error(at, "is one too many; a Service has at most one clusterIP per family");
         if (at.index >= 2) return;
         if (*text == no_cluster_ip) {
             if (at.index > 0 || (!first.empty() && !none)) reader.error(at, "None goes with no other clusterIP");

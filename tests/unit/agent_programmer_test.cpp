@@ -29,6 +29,7 @@ public:
     explicit FakeWriter(plan::Capacity capacity = large)
         : FaultyWriter(kernel,
                        [this](auto, auto) -> std::optional<std::size_t> {
+                           if (spared > 0) return --spared, std::nullopt;
                            if (failures == 0) return std::nullopt;
                            --failures;
                            return 0;
@@ -46,6 +47,7 @@ public:
         return names;
     }
 
+    int spared = 0;  // calls before the first that is refused
     int failures = 0;
     bool is_readable = true;
     plan::test::Kernel kernel;
@@ -136,6 +138,22 @@ TEST_F(ProgrammerTest, RemembersThatDatagramsGoWhileTheKernelRefuses) {
     program({gone("b")});
     program({gone("a")});
     EXPECT_EQ(programmer.take_removal(), Removal::datagrams);
+}
+
+TEST_F(ProgrammerTest, RemembersThatDatagramsGoWhileTheKernelRefusesTheSecondBatch) {
+    const auto two = plan_of("a", {"10.0.0.1", "10.0.0.4"}, "10.96.0.1");
+    program({two, datagrams(b)});
+    Programmer next(writer, large);
+    ASSERT_TRUE(next.adopt());
+    next.update(a);
+    next.finish_adoption();
+    writer.spared = 4;  // the first batch
+    writer.failures = 1;
+    next.sync();
+    ASSERT_EQ(next.take_removal(), Removal::datagrams) << "the first batch is written, and perhaps took some";
+    ASSERT_FALSE(next.is_written()) << "b is still there";
+    next.sync();
+    EXPECT_EQ(next.take_removal(), Removal::datagrams);
 }
 
 TEST_F(ProgrammerTest, TakesOverMapsAndRemovesWhatNoPlanClaims) {
