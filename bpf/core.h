@@ -143,7 +143,7 @@ static __always_inline int process(context *ctx, const struct packet *p, struct 
 static __always_inline int process_icmp_error(context *ctx, const struct packet *p, struct decision *d, __u8 family,
                                               enum hook hook)
 {
-    struct packet quoted = {0};
+    struct quotation quoted = {0};
     struct flow *f = NULL;
     int verdict = icmp_flow(ctx, p, family, &quoted, &f);
 

@@ -50,8 +50,16 @@ static __always_inline int is_icmp_error(__u8 family, __u8 type)
     return type == ICMP_UNREACHABLE || type == ICMP_TIME_EXCEEDED || type == ICMP_PARAMETER_PROBLEM;
 }
 
-/* Reads the packet that an ICMP error quotes. It must be one that the error's addressee has sent. */
-static __always_inline int parse_quotation(context *ctx, const struct packet *p, __u8 family, struct packet *quoted)
+/* The part of the packet that an ICMP error quotes that the rewrite needs. */
+struct quotation {
+    struct flow6_key reply; /* the quoted tuple, turned around */
+    __u32 l4_offset;        /* of the quoted transport header, in the frame */
+    __u32 protocol;
+};
+
+/* Reads the quoted packet, which must be one that the error's addressee has sent. */
+static __always_inline int parse_quotation_of_family(context *ctx, const struct packet *p, __u8 family,
+                                                     struct packet *quoted)
 {
     void *data = context_data(ctx);
     void *data_end = context_data_end(ctx);
@@ -75,14 +83,47 @@ static __always_inline int parse_quotation(context *ctx, const struct packet *p,
     return quoted->kind == PACKET_ICMP || quoted->kind == PACKET_OTHER ? VERDICT_PASS_PROTOCOL : UNDECIDED;
 }
 
+static __always_inline int read_quotation(context *ctx, const struct packet *p, __u8 family,
+                                          struct quotation *quotation)
+{
+    struct packet quoted = {0};
+    int verdict = parse_quotation_of_family(ctx, p, family, &quoted);
+
+    if (verdict != UNDECIDED)
+        return verdict;
+    reply_tuple_of(&quoted, family, &quotation->reply);
+    quotation->l4_offset = quoted.l4_offset;
+    quotation->protocol = quoted.protocol;
+    return UNDECIDED;
+}
+
+/*
+ * Global, so that the verifier walks the extension headers once: inlined, each of their exits goes on through the flow
+ * lookup and the rewrite, which doubles its work. struct packet stays on this function's stack, since that of the
+ * caller is nearly full where Linux rounds a frame up to 32 octets (before 6.8).
+ */
+__noinline int parse_quotation(context *ctx, const struct packet *p, __u32 family, struct quotation *quoted)
+{
+    if (!p || !quoted)
+        return VERDICT_PASS_MALFORMED;
+    if (family == FAMILY_IPV4)
+        return read_quotation(ctx, p, FAMILY_IPV4, quoted);
+    return read_quotation(ctx, p, FAMILY_IPV6, quoted);
+}
+
+static __always_inline __u32 quoted_l4_offset(const struct quotation *quoted)
+{
+    return quoted->l4_offset & HEADERS_MAX;
+}
+
 /*
  * Rewrites the quotation's ports and, where it is quoted that far, its checksum. Returns by how much the sum of its
  * octets changes; its addresses are the caller's.
  */
-static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, const struct packet *quoted,
-                                                    const struct flow *f)
+static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, const struct packet *p,
+                                                    const struct quotation *quoted, const struct flow *f)
 {
-    __be16 *ports = data + l4_offset_of(quoted);
+    __be16 *ports = data + quoted_l4_offset(quoted);
     __u32 check_offset = quoted->protocol == IPPROTO_TCP ? __builtin_offsetof(struct tcphdr, check)
                                                          : __builtin_offsetof(struct udphdr, check);
     __u16 *check = (void *)ports + check_offset;
@@ -94,7 +135,7 @@ static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, 
     ports[0] = f->destination_port_be;
     ports[1] = f->source_port_be;
     if (quoted->protocol == IPPROTO_SCTP || (void *)(check + 1) > data_end ||
-        l4_offset_of(quoted) + check_offset + sizeof(*check) > quoted->end)
+        quoted_l4_offset(quoted) + check_offset + sizeof(*check) > p->end)
         return sum; /* SCTP's checksum is left as it is: it covers the whole packet, and only a part is quoted */
     if (quoted->protocol == IPPROTO_UDP && !*check)
         return sum;
@@ -111,7 +152,7 @@ static __always_inline __u64 translate_quoted_ports(void *data, void *data_end, 
  * would take its own address for a forgery (nf_nat does the same).
  */
 static __always_inline int translate_error4(void *data, void *data_end, const struct packet *p,
-                                            const struct packet *quoted, const struct flow *f, int forwarded)
+                                            const struct quotation *quoted, const struct flow *f, int forwarded)
 {
     const struct flow4 *f4 = (const struct flow4 *)f;
     struct iphdr *outer = data + ETH_HLEN, *inner;
@@ -124,7 +165,7 @@ static __always_inline int translate_error4(void *data, void *data_end, const st
         return VERDICT_PASS_MALFORMED;
     inner = &message->quoted_ip;
     __u64 sum = csum_difference_word(0, outer->daddr, f4->destination_be);
-    if (f4->source_be != quoted->key.v4.destination_be) {
+    if (f4->source_be != quoted->reply.source.words_be[3]) {
         sum = csum_difference_word(sum, outer->saddr, f4->source_be);
         outer->saddr = f4->source_be;
     }
@@ -136,13 +177,13 @@ static __always_inline int translate_error4(void *data, void *data_end, const st
     inner->saddr = f4->destination_be;
     inner->daddr = f4->source_be;
     inner->check = csum_apply(inner->check, f->address_delta);
-    sum = translate_quoted_ports(data, data_end, quoted, f);
+    sum = translate_quoted_ports(data, data_end, p, quoted, f);
     message->icmp.checksum = csum_apply(message->icmp.checksum, csum_fold(sum));
     return UNDECIDED;
 }
 
 static __always_inline int translate_error6(context *ctx, void *data, void *data_end, const struct packet *p,
-                                            const struct packet *quoted, const struct flow *f, int forwarded)
+                                            const struct quotation *quoted, const struct flow *f, int forwarded)
 {
     const struct flow6 *f6 = (const struct flow6 *)f;
     struct ipv6hdr *outer = data + ETH_HLEN, *inner;
@@ -156,7 +197,7 @@ static __always_inline int translate_error6(context *ctx, void *data, void *data
     inner = &message->quoted_ip;
     /* ICMPv6 sums a pseudo-header too; the quotation has no header checksum. */
     __u64 sum = csum_difference(f->address_delta, &p->key.v6.destination, &f6->destination);
-    if (!same_address(&f6->source, &quoted->key.v6.destination)) {
+    if (!same_address(&f6->source, &quoted->reply.source)) {
         sum = csum_difference(sum, (struct address *)&outer->saddr, &f6->source);
         __builtin_memcpy(&outer->saddr, &f6->source, sizeof(outer->saddr));
     }
@@ -165,7 +206,7 @@ static __always_inline int translate_error6(context *ctx, void *data, void *data
         outer->hop_limit = p->ttl - 1;
     __builtin_memcpy(&inner->saddr, &f6->destination, sizeof(inner->saddr));
     __builtin_memcpy(&inner->daddr, &f6->source, sizeof(inner->daddr));
-    sum += translate_quoted_ports(data, data_end, quoted, f);
+    sum += translate_quoted_ports(data, data_end, p, quoted, f);
     message->icmp.checksum = csum_apply(message->icmp.checksum, csum_fold(sum));
     if (forwarded)
         context_sum_changed(ctx, 0, 1);
@@ -176,11 +217,10 @@ static __always_inline int translate_error6(context *ctx, void *data, void *data
  * Finds the flow that an ICMP error is about. Returns UNDECIDED with *quoted and *found filled in. The flow itself
  * stays as it is: an error is easily forged, so it neither keeps the flow alive nor changes its state.
  */
-static __always_inline int icmp_flow(context *ctx, const struct packet *p, __u8 family, struct packet *quoted,
+static __always_inline int icmp_flow(context *ctx, const struct packet *p, __u8 family, struct quotation *quoted,
                                      struct flow **found)
 {
     __u8 *type = context_data(ctx) + l4_offset_of(p);
-    struct flow6_key tuple;
 
     if (p->protocol != (family == FAMILY_IPV4 ? IPPROTO_ICMP : IPPROTO_ICMPV6))
         return VERDICT_PASS_PROTOCOL;
@@ -191,12 +231,11 @@ static __always_inline int icmp_flow(context *ctx, const struct packet *p, __u8 
     int verdict = parse_quotation(ctx, p, family, quoted);
     if (verdict != UNDECIDED)
         return verdict;
-    reply_tuple_of(quoted, family, &tuple);
-    *found = flow_find(family, &tuple);
+    *found = flow_find(family, &quoted->reply);
     return *found ? UNDECIDED : VERDICT_PASS_NO_FRONTEND;
 }
 
-static __always_inline int icmp_translate(context *ctx, const struct packet *p, const struct packet *quoted,
+static __always_inline int icmp_translate(context *ctx, const struct packet *p, const struct quotation *quoted,
                                           const struct decision *d, __u8 family, const struct flow *f, int forwarded)
 {
     void *data = context_data(ctx);
