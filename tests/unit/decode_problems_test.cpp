@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bad input: every problem says where, which object, what, and what to do; nothing else suffers.
+// Bad input: every problem names the place, the object, the mistake and the remedy; other objects are unaffected.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -62,7 +62,7 @@ TEST(SlotAllocator, ClaimsOnlyWhatIsFree) {
     EXPECT_FALSE(SlotAllocator(0).take(1));
 }
 
-// Against a plain array of flags.
+// Compares the allocator with a plain array of owners.
 TEST(SlotAllocator, AgreesWithASimpleModel) {
     constexpr std::uint32_t lines = 600;
     std::mt19937 random(7);
