@@ -47,8 +47,8 @@ static __always_inline __be16 folded(__u32 total) {
 }
 
 /*
- * There is no waiting here: a frame that comes too early is dropped, and the next one asks again. Whoever was held up
- * for long does not catch up: a burst would only fill the queue at the far end.
+ * A BPF program cannot wait: it drops a frame that comes too early, and the next frame asks again. After a long delay
+ * the generator does not catch up: a burst would only fill the queue at the far end.
  */
 static __always_inline int is_due(void) {
     __u64 now = bpf_ktime_get_ns();

@@ -31,7 +31,7 @@ static __always_inline void count_use(enum map_use use) {
         : "r0", "r5", "memory");
 }
 
-/* What __uint(type, ...) of a map's definition says. */
+/* The type of a map, from __uint(type, ...) in its definition. */
 #define MAP_TYPE_OF(map) (sizeof(*(map)->type) / sizeof(int))
 #define IS_ARRAY(map) (MAP_TYPE_OF(map) == BPF_MAP_TYPE_ARRAY || MAP_TYPE_OF(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
 
