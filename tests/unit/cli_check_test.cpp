@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What `weir check` reports for given facts about a host, and whether weir can run there.
+// The report of `weir check` for given facts about a host, and whether weir can run there.
 #include "loader/cli/check.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which interfaces are uplinks and which belong to workloads, given the rules.
+// The roles of interfaces by the rules: uplinks, and those that belong to workloads.
 #include "loader/net/roles.hpp"
 
 #include <gmock/gmock.h>

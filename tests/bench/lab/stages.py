@@ -45,7 +45,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured."""
+    """The extent of the measurements."""
 
     services: list[int]       # of kube-proxy's rules
     weir_services: list[int]
@@ -111,7 +111,7 @@ def _ends(scale: Scale) -> list[Contender]:
 
 
 def latency(scale: Scale) -> list[Case]:
-    """How long requests take while a few are under way."""
+    """The time that requests take while a few are under way."""
     return [Case(name, way, contender, LAST if contender.services else "",
                  _load(way, LAST, mode, CONNECTIONS_LATENCY, _latency))
             for name, mode in (("new connections", "connect"), ("kept connections", "keepalive"))
