@@ -163,7 +163,7 @@ TEST_F(AttachmentsTest, SaysWhichUplinkIsMissingUntilItAppears) {
     EXPECT_THAT(problems(),
                 HasSubstr(R"("warning","message":"eth7: no such interface; it is attached when it appears")"));
     attach({device(2, "eth0")});
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
     EXPECT_TRUE(attach({device(7, "eth7")}).uplinks.contains(7));
     EXPECT_EQ(problems(), "[]");
 }
@@ -176,7 +176,7 @@ TEST_F(AttachmentsTest, SaysWhichUplinkIsRefused) {
     EXPECT_THAT(log.take(), HasSubstr("warning: wg0 is left out: "));
     EXPECT_THAT(problems(), HasSubstr(R"("warning","message":"wg0 is left out: )"));
     EXPECT_FALSE(attach({tunnel}).has_changed);
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
 }
 
 TEST_F(AttachmentsTest, AttachesSocketsToTheRootCgroup) {

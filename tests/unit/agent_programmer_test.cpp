@@ -88,7 +88,7 @@ TEST_F(ProgrammerTest, WritesNothingWhereNothingHasChanged) {
     auto calls = writer.calls();
     program({a});
     EXPECT_EQ(writer.calls(), calls);
-    EXPECT_EQ(programmer.rounds(), 2u) << "the maps were brought up to date all the same";
+    EXPECT_EQ(programmer.rounds(), 2u) << "a sync without changes counts too";
 }
 
 TEST_F(ProgrammerTest, KeepsWhatTheKernelRefusesAndWritesItInOrder) {
@@ -100,7 +100,7 @@ TEST_F(ProgrammerTest, KeepsWhatTheKernelRefusesAndWritesItInOrder) {
     EXPECT_THAT(log.take(), HasSubstr("; retrying every second"));
     program({plan_of("a", {"10.0.0.3"}, "10.96.0.1"), b});
     EXPECT_THAT(writer.services(), IsEmpty()) << "a later change builds on the earlier one";
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
     programmer.sync();
     EXPECT_EQ(writer.kernel.backends_of("10.96.0.1"), "10.0.0.3:8080");
     EXPECT_TRUE(programmer.is_written());
@@ -116,7 +116,7 @@ TEST_F(ProgrammerTest, ReportsARemovalWhenItIsWritten) {
     EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "the maps still hold it";
     programmer.sync();
     EXPECT_EQ(programmer.take_removal(), Removal::streams);
-    EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "once";
+    EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "a removal is reported once";
 }
 
 TEST_F(ProgrammerTest, TellsRemovalsOfDatagramBackendsApart) {

@@ -156,7 +156,7 @@ TEST(ServicePorts, AreUnique) {
     EXPECT_EQ(problems(web("type: NodePort, ports: [{port: 53, name: a, nodePort: 30053},"
                            "{port: 53, name: b, nodePort: 30053, protocol: UDP}]")),
               "")
-        << "per protocol";
+        << "each protocol has its own node ports";
 }
 
 TEST(ServicePorts, OneAtLeastUnlessNothingIsServed) {

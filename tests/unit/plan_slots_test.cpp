@@ -18,7 +18,7 @@ TEST(SlotAllocator, TakesTheSmallestRangeThatIsLargeEnough) {
     EXPECT_EQ(slots.take(5), 10u);
     EXPECT_EQ(slots.take(20), 15u);
     slots.give_back(10, 5);
-    EXPECT_EQ(slots.take(4), 10u) << "the hole, not the large rest";
+    EXPECT_EQ(slots.take(4), 10u) << "the hole that fits, not the large rest";
     EXPECT_EQ(slots.take(66), std::nullopt);
     EXPECT_EQ(slots.take(65), 35u);
     EXPECT_EQ(slots.used(), 99u);

@@ -80,7 +80,7 @@ protected:
     void until(Condition condition) {
         auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
         while (!condition()) {
-            ASSERT_LT(std::chrono::steady_clock::now(), end) << "nothing was noticed";
+            ASSERT_LT(std::chrono::steady_clock::now(), end) << "the source noticed nothing";
             io_.run_one_for(std::chrono::seconds(1));
         }
     }
@@ -176,7 +176,7 @@ TEST_F(Manifests, AFolderThatGoesWhileItIsReadIsAnErrorAndItsFilesStay) {
     on_first_part_ = [this] { fs::rename(folder_, root_ / "elsewhere"); };
     follow(folder_, by_looks_too);
     EXPECT_EQ(services_.size(), 2200U);
-    EXPECT_EQ(problems_.size(), 3U) << "of two files and of the folder";
+    EXPECT_EQ(problems_.size(), 3U) << "two for files and one for the folder";
     fs::rename(root_ / "elsewhere", folder_);
     until([&] { return services_.size() == 4400U && problems_.empty(); });
 }
