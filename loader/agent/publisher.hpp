@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the state file for the command line. Only people read it, so a burst of changes gets a single write.
+// Writes the state file for the command line. People read it, so a burst of changes gets a single write.
 #pragma once
 
 #include <boost/asio/io_context.hpp>

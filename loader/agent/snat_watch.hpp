@@ -26,7 +26,7 @@ public:
     };
     using Time = std::chrono::steady_clock::time_point;
     // Names the service ports whose backends are at these endpoints, without backends that take no new connections.
-    // Called only when a pool passes its high mark.
+    // Called only when a pool passes its high mark or drops begin.
     using Owners = std::map<view::SnatEndpoint, std::string>;
     using FindOwners = std::function<Owners(const std::set<view::SnatEndpoint>&)>;
 
