@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// May the agent take away what the maps hold? An agent that starts over the maps of an earlier one must not, before it
-// knows what the source says; and not while files are broken whose content only the maps still know.
+// Decides whether the agent may remove map entries. An agent that takes over the maps of an earlier one must not remove
+// any before it has read the source, nor while files are broken: then only the maps still have the files' content.
 #pragma once
 
 #include <set>
@@ -13,20 +13,20 @@ namespace weir::agent {
 
 // The states, and what each allows:
 //
-//              it is so                                        remove  attach  keep allocations
+//              when                                            remove  attach  keep allocations
 //   fresh      no maps were taken over, nothing is planned     yes     no      no
 //   adopting   maps were taken over, and no plan has come yet  yes     no      no
-//   held       the same, but the source is not synced          no      yes     yes
+//   held       as adopting, but the source is not synced       no      yes     yes
 //   settled    a plan of everything has been made              yes     yes     no
 //
 //   fresh    --adopted()--> adopting
 //   adopting --source_read(not synced)--> held --source_read(synced)--> adopting
-//   fresh, adopting --planned()--> settled; out of adopting, what no plan has claimed is removed now
+//   fresh, adopting --planned()--> settled; leaving adopting, the agent removes the entries that no plan has claimed
 //
-// remove: a Service may go, or lose its last endpoints, and so may what no plan claims. Nothing is planned before the
-// source has been read through once (Planning::is_read), so that fresh and adopting remove nothing earlier than that.
-// attach: the programs may be attached to interfaces, once the maps hold a plan of everything (written()).
-// keep allocations: what was allocated to Services that are not there is given to no others.
+// remove: the agent may remove a Service, its last endpoints, and entries that no plan claims. It plans nothing before
+// it has read the whole source once (Planning::is_read), so fresh and adopting remove nothing earlier than that.
+// attach: the agent may attach the programs to interfaces, once the maps hold a plan of everything (written()).
+// keep allocations: addresses and ports that were allocated to missing Services are not given to others.
 class Adoption {
 public:
     enum class State { fresh, adopting, held, settled };
@@ -54,30 +54,30 @@ public:
     bool may_attach() const { return is_written_ && allows(state_).attach; }
     bool keeps_allocations() const { return allows(state_).keep_allocations; }
 
-    // The maps of an earlier agent were taken over.
+    // Notes that the maps of an earlier agent were taken over.
     void adopted();
 
-    // The source has been read through. is_synced: it could tell everything that exists, so that what it does not name
-    // is not there. Returns the Services to plan again, since their last plan was held back and need not be any more.
+    // Notes that the source has been read completely. is_synced: it could report every object, so an object that it
+    // does not name does not exist. Returns the Services to plan again: their plans need not be held back any more.
     std::set<model::ObjectName> source_read(bool is_synced);
 
-    // Answers whether this plan is to be held back: it would take away all that the maps hold of its Service.
-    // is_served: the maps hold something of it.
+    // Returns whether to hold this plan back: it would remove all entries of its Service from the maps.
+    // is_served: the maps have entries of the Service.
     bool holds_back(const plan::ServicePlan& plan, bool is_served);
 
-    // A plan of everything has been made. Answers whether what no plan has claimed is to be removed now.
+    // Notes that everything has been planned. Returns whether to remove now the entries that no plan has claimed.
     bool planned();
 
-    // The maps hold what was planned. Answers true the first time: now the programs can be attached.
+    // Notes that the maps hold what was planned. Returns true the first time: now the programs can be attached.
     bool written();
 
 private:
     State state_ = State::fresh;
     std::set<model::ObjectName> held_back_;
-    bool is_written_ = false;  // once, at least
+    bool is_written_ = false;  // at least once
 };
 
-// The frontends in the maps, by service port: what Planner::adopt wants.
+// Returns the frontends in the maps with their service ports, as Planner::adopt takes them.
 std::vector<plan::Planner::Held> held_frontends(const plan::MapContents& contents);
 
 }  // namespace weir::agent

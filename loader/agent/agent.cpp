@@ -16,8 +16,8 @@ namespace weir::agent {
 
 namespace {
 
-// From so many Services at once on, the memory that reading and planning them took is given back to the kernel: the
-// allocator would keep several times what the agent needs.
+// After planning this many Services at once, the agent gives free memory back to the kernel: the allocator would keep
+// several times what the agent needs.
 constexpr std::size_t many_services = 1000;
 
 }  // namespace
@@ -58,7 +58,7 @@ std::expected<void, std::string> Agent::start() {
     return {};
 }
 
-// Ids, ranges and allocations of an earlier agent go on being used.
+// Keeps the ids, ranges and allocations of an earlier agent in use.
 void Agent::adopt() {
     auto contents = programmer_.adopt();
     if (!contents) {
@@ -74,7 +74,7 @@ void Agent::adopt() {
 void Agent::on_links(net::Links links) {
     node_.set_links(std::move(links));
     update_node();
-    // On the first start the maps are filled before a packet meets the programs.
+    // On a first start the agent fills the maps before it attaches the programs.
     if (planning_.adoption().may_attach()) attach_links();
     program();
 }
@@ -120,7 +120,7 @@ void Agent::program() {
     if (planning_.adoption().planned()) programmer_.finish_adoption();
     for (auto* consumer : consumers()) consumer->sync();
     sweeps_.removed(programmer_.take_removal(), programmer_.is_crowded());
-    // Reading and planning that much took memory that is free once the caller has let go of the changes.
+    // The memory that reading and planning this much took is free once the caller has released the changes.
     if (plans.size() >= many_services) boost::asio::post(retry_timer_.get_executor(), [] { ::malloc_trim(0); });
     if (programmer_.is_written())
         on_written();
@@ -162,12 +162,12 @@ void Agent::attach_links() {
     links_watch_.set_uplinks(std::move(uplinks));
     if (auto set = writer_.set_devices(outcome.uplinks); !set) spdlog::error("{}", set.error());
     if (!outcome.has_changed) return;
-    // Cached next hops know what each device could do before.
+    // Cached next hops still have the devices' earlier capabilities.
     on_routes();
     publisher_.publish_later();
 }
 
-// What `weir status` shows.
+// Returns the state that `weir status` shows.
 boost::json::object Agent::state() const {
     std::vector<model::Problem> problems;
     auto add = [&](std::vector<model::Problem> more) { std::ranges::move(more, std::back_inserter(problems)); };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent: one event loop. What the source and netlink say is planned, the consumers are told the plans, and the
-// programs are attached once the maps are filled. The parts hold the state and the rules; this class wires them.
+// The agent: one event loop. It plans from what the source and netlink report, passes the plans to the consumers, and
+// attaches the programs once the maps are filled. The parts hold the state and the rules; this class wires them.
 #pragma once
 
 #include <array>
@@ -31,7 +31,7 @@ public:
     Agent(boost::asio::io_context& io, const config::Config& config, const datapath::Programs& programs,
           StateFile state);
 
-    // Takes over what the maps hold, then follows interfaces and source. The error says why it cannot.
+    // Takes over the content of the maps, then follows interfaces and source. The error says why it cannot.
     std::expected<void, std::string> start();
 
 private:

@@ -10,7 +10,7 @@ namespace weir::agent {
 
 namespace {
 
-// An uplink as the datapath is to know it.
+// Returns the entry that the devices map gets for an uplink.
 abi::device device_of(const net::Link& link, const datapath::Attached& attached, const plan::NodeContext& node) {
     abi::device device{};
     device.flags = abi::DEVICE_UPLINK;
@@ -36,7 +36,7 @@ Attachments::Outcome Attachments::attach(const net::Links& links, const plan::No
     return outcome;
 }
 
-// Returns nothing where the interface cannot be served in this role.
+// Returns nullptr if the programs cannot be attached to this interface in this role.
 const datapath::Attached* Attachments::bring_up(const net::Link& link, bool is_uplink, Outcome& outcome) {
     auto known = attached_.find(link.ifindex);
     if (known != attached_.end() && known->second.uplink == is_uplink) return &known->second;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which interfaces have the programs, which should have them and cannot, and the cgroup that has the socket hooks.
+// The interfaces that have the programs, those that should have them and cannot, and the cgroup of the socket hooks.
 #pragma once
 
 #include <boost/json.hpp>
@@ -18,19 +18,19 @@ namespace weir::agent {
 
 class Attachments {
 public:
-    // told: what is logged once.
+    // told: remembers what has been logged already.
     Attachments(std::unique_ptr<Hooks> hooks, const net::InterfaceRules& rules, Problems& told)
         : hooks_(std::move(hooks)), rules_(rules), told_(told) {}
 
     struct Outcome {
-        std::map<unsigned, abi::device> uplinks;  // by ifindex, as the datapath is to know them
+        std::map<unsigned, abi::device> uplinks;  // by ifindex, to be written to the devices map
         bool has_changed = false;                 // programs were attached or taken off, or cannot be attached
     };
-    // Brings the programs to the interfaces that have a role now, and takes them off the others. What failed before is
-    // tried again.
+    // Attaches the programs to the interfaces that have a role now, and detaches them from the others. Tries again
+    // where attaching failed before.
     Outcome attach(const net::Links& links, const plan::NodeContext& node);
 
-    // For once, at the start: without these hooks pods and outside clients are served all the same.
+    // Attaches the socket hooks, once, at the start. Pods and outside clients are served without them, too.
     // is_wanted: datapath.socketHooks; cgroup: datapath.cgroup.
     void attach_sockets(bool is_wanted, const std::string& cgroup);
 
@@ -49,8 +49,8 @@ private:
     Problems& told_;
     std::map<unsigned, datapath::Attached> attached_;  // by ifindex
     std::map<unsigned, std::string> failures_;
-    std::string socket_cgroup_;   // whose processes are served; empty: none
-    std::string socket_problem_;  // why they are not, or what they lack
+    std::string socket_cgroup_;   // the hooks serve its processes; empty: none
+    std::string socket_problem_;  // why the processes are not served, or not fully
 };
 
 }  // namespace weir::agent

@@ -7,7 +7,7 @@ using serve::Programming;
 
 AgentHealth::AgentHealth(boost::asio::io_context& io, std::function<void()> on_problems)
     : on_problems_(std::move(on_problems)),
-      // As kube-proxy: the node's deletion does not count here, only in /healthz.
+      // As in kube-proxy, a node that is being deleted changes only /healthz, not these answers.
       services_(
           io, [this] { return programming_.is_current(Programming::Clock::now()); }, on_problems_),
       node_(

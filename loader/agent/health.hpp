@@ -21,7 +21,7 @@ public:
 
     void listen(const std::vector<model::SocketAddress>& healthz);
 
-    // The life of a change. adopted: the maps of an agent before serve on, so that this one begins in its stead.
+    // The life of a change. adopted(): the datapath serves from an earlier agent's maps, so it counts as programmed.
     void adopted() { programming_.written(); }
     void queued() { programming_.queued(serve::Programming::Clock::now()); }
     void written();

@@ -15,7 +15,7 @@ namespace weir::agent {
 class Hooks {
 public:
     virtual ~Hooks() = default;
-    // As datapath::Attacher.
+    // These three do what datapath::Attacher does.
     virtual std::expected<datapath::Attached, std::string> attach(const net::Link& link, bool is_uplink,
                                                                   std::vector<std::string>& notes) = 0;
     virtual void detach(unsigned ifindex) = 0;

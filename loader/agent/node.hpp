@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The node that the agent runs on: its interfaces as they are now, and the context of plans that follows from them,
-// the configuration and the Node objects.
+// The node that the agent runs on: its current interfaces, and the context for plans, which follows from them, the
+// configuration and the Node objects.
 #pragma once
 
 #include "loader/config/config.hpp"
@@ -20,7 +20,7 @@ public:
     bool has_links() const { return has_links_; }
     const net::Links& links() const { return links_; }
 
-    // Looks at the Node objects and interfaces again. Answers whether the context is another.
+    // Computes the context again from the Node objects and interfaces. Returns whether it has changed.
     bool refresh(const model::Cluster& cluster);
     const plan::NodeContext& context() const { return context_; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// From objects to service plans: the objects in force, what they come to, and which plans are held back for now.
+// The way from objects to service plans: the objects in force, their plans, and the plans held back for now.
 #pragma once
 
 #include <functional>
@@ -14,21 +14,21 @@ namespace weir::agent {
 
 class Planning {
 public:
-    // is_served: whether the maps hold anything of a Service.
+    // is_served: returns whether the maps have entries of a Service.
     Planning(plan::NodeContext node, std::function<bool(const model::ObjectName&)> is_served);
 
     void apply(model::Change change) { cluster_.apply(std::move(change)); }
-    // Everything is planned again.
+    // Has everything planned again.
     void set_node(plan::NodeContext node);
-    // Takes over what the maps of an earlier agent hold.
+    // Takes over the content of an earlier agent's maps.
     void adopt(const plan::MapContents& contents);
-    // The source has been read through. is_synced: it could tell everything that exists.
+    // Notes that the source has been read completely. is_synced: it could report every object.
     void source_read(bool is_synced);
-    // Whether source_read() was called: before that no plan is of everything.
+    // Whether source_read() was called. Before that, the plans do not cover everything.
     bool is_read() const { return is_read_; }
 
-    // The plans that have changed and those of the Services that wait for room in the maps, without those that are
-    // held back.
+    // Returns the plans that have changed and those of the Services that wait for room in the maps, but not those held
+    // back.
     std::vector<plan::ServicePlan> take(const std::vector<model::ObjectName>& waiting);
 
     Adoption& adoption() { return adoption_; }

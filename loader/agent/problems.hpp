@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The problems in force, by the part that has them. Each is logged once, when it appears; `weir status` shows them as
-// long as they last.
+// The problems in force, by the part of the agent that reports them. Each is logged once, when it appears; `weir
+// status` shows it as long as it lasts.
 #pragma once
 
 #include <boost/json.hpp>
@@ -16,13 +16,13 @@ namespace weir::agent {
 
 class Problems {
 public:
-    // In the order in which people see them.
+    // In the order in which `weir status` shows them.
     enum class Area { source, service, health };
 
-    // These and no others are in force there now. name: of the Service. Logs those that were not in force before.
+    // Replaces the problems of an area, or of the Service `name` within it. Logs those that were not in force before.
     void note(Area area, std::vector<model::Problem> problems, const std::string& name = {});
 
-    // Answers true for the first call with this key: for what is logged once in the agent's life.
+    // Returns true for the first call with this key: for messages to be logged once in the agent's life.
     bool is_news(const std::string& key) { return told_.insert(key).second; }
 
     std::vector<model::Problem> in_force() const;
@@ -37,7 +37,7 @@ private:
     std::set<std::string> told_;
 };
 
-// A problem of the agent itself, of no object and no file.
+// Returns a problem of the agent itself, one that belongs to no object or file.
 model::Problem problem(model::Severity severity, std::string what);
 
 boost::json::array to_json(const std::vector<model::Problem>& problems);

@@ -24,10 +24,10 @@ std::expected<plan::MapContents, std::string> Programmer::adopt() {
     return contents;
 }
 
-// A batch of its own: a key may be on in the changes before and off in these.
+// Queues the removals as a batch of their own: they may remove a key that the changes before them write.
 void Programmer::finish_adoption() {
     queue(std::exchange(changes_, {}));
-    has_lost_datagrams_ = true;  // perhaps: the protocols of what no Service claims are not known
+    has_lost_datagrams_ = true;  // perhaps: the protocols of unclaimed backends are not known
     queue(layout_.finish_adoption());
 }
 
@@ -91,7 +91,7 @@ bool Programmer::is_crowded() const {
            crowded(usage.backends, capacity_.backends) || crowded(usage.slot_lines, capacity_.slot_lines);
 }
 
-// What is not written yet may still be in use through the maps.
+// Does nothing while removals are unwritten: the programs can still find those entries in the maps.
 void Programmer::grace_period_passed() {
     if (is_written()) layout_.grace_period_passed();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The consumer that keeps the maps: plans become changes, changes are written in order and kept until the kernel has
-// taken them.
+// The consumer that keeps the maps current. It turns plans into changes, writes these in order, and keeps each until
+// the kernel has taken it.
 #pragma once
 
 #include <chrono>
@@ -27,34 +27,35 @@ public:
     Programmer(apply::MapWriter& writer, plan::Capacity capacity)
         : writer_(writer), capacity_(capacity), layout_(capacity) {}
 
-    // Takes over what the maps hold, and returns it. The error says why it cannot be read: the maps are written anew.
+    // Takes over the content of the maps and returns it. The error says why it cannot be read; the maps are then
+    // written from scratch.
     std::expected<plan::MapContents, std::string> adopt();
-    // A plan of everything has been told: what none of them has claimed goes with the next sync().
+    // To be called once every plan was passed to update(): the next sync() removes the entries that none has claimed.
     void finish_adoption();
 
     void update(const plan::ServicePlan& plan) override;
-    // Writes what has changed. After a failure the rest waits for the next call, since later changes build on it.
+    // Writes the changes. After a failure the rest waits for the next call, since later changes build on earlier ones.
     void sync() override;
 
     // Whether the maps hold all that was planned.
     bool is_written() const { return unwritten_.empty(); }
-    // How soon to call sync() again by itself; nothing: no need.
+    // How soon to call sync() again if no plan changes until then; nothing: no need to.
     std::optional<std::chrono::seconds> retry_after() const;
     // Why the last sync() did not write everything; empty: it did.
     const std::string& failure() const { return failure_; }
     // How often the maps were brought up to date.
     std::uint64_t rounds() const { return rounds_; }
 
-    // What has gone from the maps since the last call.
+    // Returns which kind of backends was removed from the maps since the last call.
     Removal take_removal();
-    // Less than a quarter of a map is left, counting what waits for its grace period as used.
+    // Whether less than a quarter of some map is free. Entries that wait for their grace period count as used.
     bool is_crowded() const;
-    // Programs and flows that still use what was removed before the last sync() are gone.
+    // Notes that no running program and no flow uses entries any more that were removed before the last sync().
     void grace_period_passed();
 
-    // Of the last plan of this Service: that there was no room for it.
+    // Returns the problems with this Service's last plan: there was no room for it.
     std::vector<model::Problem> problems_of(const model::ObjectName& service) const;
-    // The Services that found no room and may find it now: their plans are to be told again.
+    // The Services that found no room and may find it now. update() should get their plans again.
     std::vector<model::ObjectName> waiting() const { return layout_.waiting(); }
     // Whether the maps hold anything of this Service.
     bool serves(const model::ObjectName& service) const { return layout_.serves(service); }
@@ -73,8 +74,8 @@ private:
     std::uint64_t rounds_ = 0;
     std::map<model::ObjectName, std::vector<model::Problem>> refused_;
     std::set<model::ObjectName> datagram_services_;  // with ports of UDP or SCTP
-    bool has_lost_datagrams_ = false;  // backends of theirs are to go, or have gone since take_removal() said so
-    bool has_removed_ = false;         // backends, since take_removal()
+    bool has_lost_datagrams_ = false;  // backends of theirs were removed since take_removal(), or soon will be
+    bool has_removed_ = false;         // backends were removed since take_removal()
 };
 
 }  // namespace weir::agent

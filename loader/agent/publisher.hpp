@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Writes the state file for the command line. People read it, so that a burst of changes is one write.
+// Writes the state file for the command line. People read it, so a burst of changes gets a single write.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -14,7 +14,7 @@ class Publisher {
 public:
     Publisher(boost::asio::io_context& io, StateFile file, std::function<boost::json::object()> state);
 
-    // Asks for the state and writes it, a little later.
+    // Gets the state and writes it, after a short delay.
     void publish_later();
 
 private:

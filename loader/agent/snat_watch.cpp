@@ -13,7 +13,7 @@ namespace weir::agent {
 
 namespace {
 
-// Of pools that pass a mark at once; the others are a number.
+// How many of the pools that pass a mark at once are named; the log only counts the others.
 constexpr std::size_t named = 5;
 
 constexpr const char* remedy =
@@ -56,7 +56,7 @@ void SnatWatch::look_at_use(const std::vector<view::SnatUse>& uses, Time now, st
     auto owners = owners_(endpoints);
     std::size_t begun = 0;
     for (const auto* use : high) {
-        // Nobody is turned away where no new connection goes.
+        // No client is turned away: the endpoint gets no new connections.
         if (!owners.contains(use->pool.endpoint)) continue;
         auto text = describe(*use, owners);
         episodes_[use->pool] = {text, now};

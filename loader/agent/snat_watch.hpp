@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a person is told about SNAT ports: once when the flows to an endpoint have used most of them, once when new
-// connections are dropped for want of one, once when that is over. Fed after every sweep; knows no kernel.
+// Messages about SNAT ports: one when the flows to an endpoint have used most of them, one when new connections are
+// dropped for lack of one, and one when that is over. Gets its numbers after every sweep; never calls the kernel.
 #pragma once
 
 #include <chrono>
@@ -25,31 +25,32 @@ public:
         bool operator==(const Line&) const = default;
     };
     using Time = std::chrono::steady_clock::time_point;
-    // Whose backends are at these endpoints? Those that take no new connections are left out. It is asked only when
-    // something begins.
+    // Names the service ports whose backends are at these endpoints, without backends that take no new connections.
+    // Called only when a pool passes its high mark or drops begin.
     using Owners = std::map<view::SnatEndpoint, std::string>;
     using FindOwners = std::function<Owners(const std::set<view::SnatEndpoint>&)>;
 
-    // So long nothing happens before something counts as over, and so long if ports stay scarce.
+    // How long an episode or a series of drops must have stopped to count as over; scarce_calm: drops while some pool
+    // still has an episode.
     static constexpr auto calm = std::chrono::seconds(30);
     static constexpr auto scarce_calm = std::chrono::minutes(5);
 
-    // drops: packets with the verdict drop_no_snat_port since the maps were made; at the start they are an earlier
-    // agent's.
+    // drops: packets with the verdict drop_no_snat_port since the maps were made. Those counted at the start happened
+    // under an earlier agent.
     SnatWatch(view::SnatRange range, std::uint64_t drops, FindOwners owners)
         : range_(range), owners_(std::move(owners)), drops_(drops) {}
 
-    // uses: most used first; those below the low mark may be missing. Answers what is to be logged now.
+    // Returns the lines to log now. uses: most used first; those below the low mark may be missing.
     std::vector<Line> look(const std::vector<view::SnatUse>& uses, std::uint64_t drops, Time now);
 
-    // What is wrong at present, for `weir status`.
+    // Returns the present problems, for `weir status`.
     std::vector<model::Problem> problems() const;
 
 private:
-    // A pool from its first look above the high mark until it has been below the low one for a while. It is the
-    // endpoint's, not the backend id's: a backend that comes back finds it.
+    // Lasts from the first look that finds a pool above the high mark until the pool has been below the low one for a
+    // while. It belongs to the endpoint, not to the backend id: a backend that comes back continues its episode.
     struct Episode {
-        std::string text;  // when it began
+        std::string text;  // the description from when it began
         Time last_scarce;
     };
 
@@ -62,7 +63,7 @@ private:
     FindOwners owners_;
     std::map<view::SnatPool, Episode> episodes_;
     std::uint64_t drops_;             // at the last look
-    std::uint64_t drops_before_ = 0;  // when they began
+    std::uint64_t drops_before_ = 0;  // before the present drops began
     bool dropping_ = false;
     Time last_drop_;
 };

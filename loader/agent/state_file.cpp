@@ -20,7 +20,8 @@ std::string reason() {
     return std::generic_category().message(errno);
 }
 
-// Locks of the open file description: they can be asked about without being taken, and end with the process.
+// For locks of the open file description: another process can query them without taking them, and they end with their
+// process.
 struct flock whole_file() {
     struct flock lock {};
     lock.l_type = F_WRLCK;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a running agent tells the command line: a JSON file, replaced atomically, in a run directory of its own per pin
-// path. It also holds the lock that keeps a second agent off the same maps.
+// The file through which a running agent informs the command line: JSON, replaced atomically, in one run directory per
+// pin path. The directory also has the lock that keeps a second agent off the same maps.
 #pragma once
 
 #include <boost/json.hpp>
@@ -12,7 +12,7 @@
 
 namespace weir::agent {
 
-// /run/weir/<the pin path with dashes>
+// Returns /run/weir/<the pin path with dashes>.
 std::string run_directory(const maps::PinPaths& pins);
 
 class StateFile {

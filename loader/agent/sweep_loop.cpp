@@ -59,7 +59,7 @@ void SweepLoop::on_sockets(const std::expected<std::size_t, std::string>& aborte
     spdlog::warn("{}: UDP sockets on the node stay connected to removed backends", aborted.error());
 }
 
-// SnatWatch says what is news; the maps say whose backends it is about.
+// Logs what SnatWatch finds new; the names of the Services concerned come from the maps.
 void SweepLoop::look_at_snat_ports(const std::vector<view::SnatUse>& uses) {
     auto lines = snat_watch_.look(uses, snat_drops(), Clock::now());
     for (const auto& line : lines) {

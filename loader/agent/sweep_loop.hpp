@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Has the flow tables swept when SweepSchedule says so, and tells people what a sweep has found: SNAT ports that run
-// out, sockets that were aborted.
+// Has the flow tables swept when SweepSchedule says so, and logs the findings of a sweep: SNAT ports that run out, and
+// sockets that were aborted.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -19,8 +19,8 @@ namespace weir::agent {
 class SweepLoop {
 public:
     struct Callbacks {
-        std::function<void(bool is_done)> on_sweep;  // after every sweep; not done: it failed
-        std::function<void()> on_news;               // problems() may be others
+        std::function<void(bool is_done)> on_sweep;  // after every sweep; is_done is false if it failed
+        std::function<void()> on_news;               // problems() may have changed
     };
     SweepLoop(boost::asio::io_context& io, const datapath::Programs& programs, const view::SnatRange& snat_ports,
               Problems& told, Callbacks callbacks);

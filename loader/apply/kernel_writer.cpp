@@ -94,7 +94,7 @@ Written KernelWriter::remove_services(std::span<const std::uint32_t> ids) {
     return erase_all(services_, "services", ids);
 }
 
-// An array's elements cannot be deleted: zeros are no backend.
+// Writes zeros, which mean no backend: the kernel cannot delete an array's elements.
 Written KernelWriter::remove_backends(std::span<const std::uint32_t> ids) {
     std::vector<plan::BackendEntry> zeroed;
     zeroed.reserve(ids.size());
@@ -137,7 +137,7 @@ Written KernelWriter::set_devices(const std::map<unsigned, abi::device>& devices
 Written KernelWriter::bump_route_generation() {
     auto runtime = runtime_.lookup(0);
     if (!runtime) return std::unexpected(std::string("map runtime: cannot be read"));
-    // 0 marks a flow whose next hop was never looked up.
+    // Skips 0, which marks a flow whose next hop was never looked up.
     if (++runtime->route_generation == 0) runtime->route_generation = 1;
     if (auto error = runtime_.update(0, *runtime)) return std::unexpected(failure("runtime", error));
     return {};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's maps behind the writers' interfaces.
+// The writer that implements both interfaces on the kernel's maps.
 #pragma once
 
 #include <functional>
@@ -14,7 +14,7 @@ namespace weir::apply {
 
 class KernelWriter : public MapWriter, public NodeWriter {
 public:
-    // The map of this name; the writer keeps its own copy of the file descriptor.
+    // Returns the map of this name; the writer keeps its own copy of the file descriptor.
     using MapFd = std::function<int(std::string_view name)>;
 
     explicit KernelWriter(const datapath::Programs& programs);

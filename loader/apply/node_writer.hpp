@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The seam between the agent and what the maps hold of the node itself, beside the plan: its devices, its addresses,
-// and how current its routes are.
+// The seam between the agent and the map entries that describe the node itself, beside the plan: its devices, its
+// addresses, and its route generation.
 #pragma once
 
 #include <map>
@@ -19,7 +19,7 @@ public:
     virtual Written set_devices(const std::map<unsigned, abi::device>& devices) = 0;
     // Makes every cached next hop stale.
     virtual Written bump_route_generation() = 0;
-    // Sets the node's address of each family: the first one counts.
+    // Sets the node's address of each family: the first in the list.
     virtual Written set_node_addresses(const std::vector<model::Address>& addresses) = 0;
 };
 

@@ -12,10 +12,10 @@ namespace weir::apply {
 
 namespace {
 
-// Pages in a window count as memory of the agent.
+// Limits a window, since its pages count as the agent's memory.
 constexpr std::uint64_t window_octets = 4u << 20;
 constexpr std::size_t batch_lines = 4096;
-// What a window costs, as much as a batch of some forty lines.
+// The size from which a window pays: opening one costs as much as writing a batch of some forty lines.
 constexpr std::uint64_t worth_a_window = 40 * sizeof(abi::slot_line);
 
 std::uint64_t octets_of(const plan::SlotTable& table) {
@@ -27,7 +27,7 @@ std::uint64_t octets_of(std::span<const plan::SlotTable> tables) {
                            [](auto sum, const auto& table) { return sum + octets_of(table); });
 }
 
-// Says how many tables were written. None: they are small, or the map is one that an agent before BPF_F_MMAPABLE made.
+// Returns how many tables were written: 0 if they are small, or if an agent before BPF_F_MMAPABLE made the map.
 std::size_t write_mapped(const maps::SlotMap& map, std::span<const plan::SlotTable> tables) {
     const auto end = std::uint64_t{map.max_entries()} * sizeof(abi::slot_line);
     auto left = octets_of(tables);
@@ -38,7 +38,8 @@ std::size_t write_mapped(const maps::SlotMap& map, std::span<const plan::SlotTab
         const auto size = octets_of(tables[i]);
         if (offset + size > end) return i;
         if (!window.holds(offset, size)) {
-            // From cold, ranges follow each other. A change is of one table, and maps no page but its own.
+            // After a cold start the ranges follow each other, so the window reaches ahead. A change of one table maps
+            // only that table's pages.
             auto ahead = std::max(size, std::min(left, window_octets));
             auto opened = maps::Window::open(map.fd(), offset, std::min(ahead, end - offset));
             if (!opened) return i;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Builds the tables of the map `slots` where they are written: all of them at once would be more than the agent is.
+// Builds the tables of the map `slots` directly where they are written: all of them at once would take more memory than
+// the rest of the agent.
 #pragma once
 
 #include <span>

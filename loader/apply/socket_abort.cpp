@@ -35,7 +35,7 @@ std::optional<ConnectedSocket> parse(const nlmsghdr& message) {
     return ConnectedSocket{socket.idiag_family, socket.id};
 }
 
-// For UDP, "established" means connected.
+// Lists sockets in the state "established", which for UDP means connected.
 std::expected<std::vector<ConnectedSocket>, std::string> connected_udp_sockets(net::NetlinkSocket& netlink,
                                                                                std::uint8_t family) {
     net::NetlinkRequest request(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP);
@@ -63,7 +63,7 @@ abi::socket_peer_key peer_of(const ConnectedSocket& socket) {
     return key;
 }
 
-// The cookie in the id names the socket: another with the same addresses would not be hit.
+// Aborts exactly this socket: the cookie in the id keeps the kernel from another with the same addresses.
 std::error_code abort_socket(net::NetlinkSocket& netlink, const ConnectedSocket& socket) {
     net::NetlinkRequest request(SOCK_DESTROY, 0);
     request.add_header(inet_diag_req_v2{.sdiag_family = socket.family,
@@ -86,7 +86,7 @@ std::expected<void, std::string> can_abort_sockets() {
     auto netlink = net::NetlinkSocket::open(NETLINK_SOCK_DIAG);
     if (!netlink) return std::unexpected(netlink.error());
     if (auto sockets = connected_udp_sockets(*netlink, AF_INET); !sockets) return std::unexpected(sockets.error());
-    // No socket has port 0: ENOENT says that one would have been aborted.
+    // No socket has port 0, so ENOENT means that the kernel would have aborted one.
     auto error = abort_socket(*netlink, {AF_INET, {}});
     if (error && error.value() != ENOENT) return std::unexpected(no_abort(error));
     return {};
@@ -115,7 +115,7 @@ std::expected<std::size_t, std::string> SocketAborter::abort_orphans() {
             auto backend = backends_.lookup(peer->backend_id);
             if (backend && backend_serves(*backend, key)) continue;
             auto error = abort_socket(*netlink, socket);
-            // ENOENT: it was closed meanwhile.
+            // ENOENT: its process has closed it meanwhile.
             if (error && error.value() != ENOENT) return std::unexpected(no_abort(error));
             peers_.erase(key);
             ++aborted;

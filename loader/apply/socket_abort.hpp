@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// UDP sockets that a socket hook connected to a backend must not outlive the backend: nothing would tell them. They are
-// aborted (SOCK_DESTROY of sock_diag): whoever waits for a datagram gets ECONNABORTED, whoever sends one EDESTADDRREQ,
-// and the process connects anew.
+// Aborts UDP sockets that a socket hook connected to a backend which is gone: nothing else would tell their processes.
+// After SOCK_DESTROY (sock_diag) a process that waits for a datagram gets ECONNABORTED, one that sends gets
+// EDESTADDRREQ, and it connects again.
 #pragma once
 
 #include <cstddef>
@@ -14,19 +14,19 @@
 
 namespace weir::apply {
 
-// Whether the backend that a socket was given is still the one that takes its datagrams: known by its address, since
-// the id of a backend that is gone may belong to another by now.
+// Returns whether the backend that a socket was connected to still takes its datagrams. Compares the address, since the
+// id of a removed backend may belong to another by now.
 bool backend_serves(const abi::backend& now, const abi::socket_peer_key& peer);
 
-// Whether this kernel lists and aborts UDP sockets; the error says what it lacks.
+// Checks that this kernel can list and abort UDP sockets; the error says what it lacks.
 std::expected<void, std::string> can_abort_sockets();
 
 class SocketAborter {
 public:
     explicit SocketAborter(const datapath::Programs& programs);
 
-    // Aborts the UDP sockets of this network namespace that are connected to backends which are gone; how many. Sockets
-    // that no hook translated are left alone, whatever they are connected to.
+    // Aborts the UDP sockets of this network namespace that are connected to removed backends, and returns how many.
+    // Leaves alone the sockets that no hook translated, whatever they are connected to.
     std::expected<std::size_t, std::string> abort_orphans();
 
 private:

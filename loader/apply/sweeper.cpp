@@ -15,8 +15,8 @@ namespace weir::apply {
 
 namespace {
 
-// Until every program that runs now has ended: the kernel's synchronize_rcu() (kernel/sched/membarrier.c). It refuses
-// that with nohz_full.
+// Waits until every program that runs now has ended: membarrier() calls synchronize_rcu() (kernel/sched/membarrier.c).
+// The kernel refuses that with nohz_full.
 void wait_for_programs() {
     if (::syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) != 0)
         std::this_thread::sleep_for(std::chrono::milliseconds(20));
@@ -26,7 +26,7 @@ void wait_for_programs() {
 
 std::expected<abi::sweep_result, std::string> sweep_once(int program_fd) {
     abi::sweep_result result{};
-    // The kernel writes back to ctx_in; a ctx_out it refuses (bpf_prog_test_run_syscall).
+    // The kernel writes the result back to ctx_in and refuses a ctx_out (bpf_prog_test_run_syscall).
     LIBBPF_OPTS(bpf_test_run_opts, options, .ctx_in = &result, .ctx_size_in = sizeof(result));
     if (int error = bpf_prog_test_run_opts(program_fd, &options); error < 0)
         return std::unexpected(
@@ -70,7 +70,7 @@ void Sweeper::request_after_removal() {
     {
         std::lock_guard lock(mutex_);
         requested_ = true;
-        // Twice: a connect() that was under way got the old backend, and is in the list of sockets only later.
+        // Twice: a connect() under way may have got the old backend, and its socket is listed only later.
         socket_rounds_ = 2;
     }
     wake_.notify_one();
@@ -88,7 +88,7 @@ void Sweeper::work(std::stop_token stop) {
                 sockets = true;
             }
         }
-        // What was removed before is not in use from here on, but by flows, which the sweep finds.
+        // From here on no program uses entries that were removed before. Flows may, and the sweep finds those.
         wait_for_programs();
         auto result = sweep_and_read(program_fd_, snat_usage_, snat_ports_);
         boost::asio::post(io_, [this, result] { done_(result); });

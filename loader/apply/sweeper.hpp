@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s. What it
-// does for flows of removed backends, it does for the node's sockets, too (socket_abort.hpp).
+// Runs the flow-table sweeper in the kernel, on a thread of its own: a walk of a million flows takes 0.1 s. After
+// removals it also aborts the node's sockets that are connected to removed backends (socket_abort.hpp).
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -17,16 +17,16 @@
 
 namespace weir::apply {
 
-// One sweep, in the calling thread.
+// Sweeps once, in the calling thread.
 std::expected<abi::sweep_result, std::string> sweep_once(int program_fd);
 
-// What a sweep did, and what it counted on its way.
+// The result of a sweep: the flows it deleted, and the SNAT ports it counted on its way.
 struct Sweep {
     abi::sweep_result flows;
     std::expected<std::vector<view::SnatUse>, std::string> snat;  // pools above the low mark; most used first
 };
 
-// In the calling thread. That the counts cannot be read is no failure of the sweep.
+// Sweeps once, in the calling thread, and reads the counts. A failure to read them does not fail the sweep.
 std::expected<Sweep, std::string> sweep_and_read(int program_fd, const maps::SnatUsageMap& usage,
                                                  const view::SnatRange& range);
 
@@ -35,16 +35,16 @@ public:
     using Done = std::function<void(const std::expected<Sweep, std::string>&)>;
     using SocketsDone = std::function<void(const std::expected<std::size_t, std::string>& aborted)>;
 
-    // done is called on io's thread after every sweep, sockets_done after those that looked at sockets.
+    // Calls done on io's thread after every sweep, and sockets_done after those that looked at sockets.
     Sweeper(boost::asio::io_context& io, const datapath::Programs& programs, const view::SnatRange& snat_ports,
             Done done, SocketsDone sockets_done);
     ~Sweeper();
     Sweeper(const Sweeper&) = delete;
     Sweeper& operator=(const Sweeper&) = delete;
 
-    // A sweep that begins after this call; requests during a sweep become one more.
+    // Asks for a sweep that begins after this call; requests during a sweep share the next one.
     void request();
-    // The same, and sockets that are connected to removed backends are aborted.
+    // Does the same, and has sockets aborted that are connected to removed backends.
     void request_after_removal();
 
 private:

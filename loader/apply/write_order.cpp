@@ -13,10 +13,10 @@ Written step(MapWriter& writer, const plan::MapChanges& changes) {
 
 using Changes = plan::MapChanges;
 
-// On: an entry comes after those that it names. A frontend comes before the VIP of its address: a VIP without frontends
-// would have packets refused, while an unknown address is not served yet. Off: an entry goes before those that it
-// names, and everything new is in use before anything old goes. The frontends of an address go before its VIP: a
-// frontend cannot be found without it.
+// Writing: an entry is written after those that it names. A frontend is written before the VIP of its address: with a
+// VIP and no frontend the programs refuse packets, while they pass on those to an unknown address. Removing: an entry
+// is removed before those that it names, and nothing old before everything new is in use. The frontends of an address
+// are removed before its VIP: the programs cannot find a frontend without it.
 constexpr Step order[] = {
     {"backends on", step<&Changes::backends_on, &MapWriter::put_backends>},
     {"service names", step<&Changes::services_on, &MapWriter::put_services>},

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The order in which changes are written to maps, whatever holds these.
+// The order in which changes are written to maps, in the kernel or in memory.
 #pragma once
 
 #include <span>
@@ -14,7 +14,7 @@ struct Step {
     Written (*write)(MapWriter& writer, const plan::MapChanges& changes);
 };
 
-// The steps in their order. A packet meets a valid state between any two of them, and within each.
+// Returns the steps in their order. A packet finds a valid state between any two of them, and within each.
 std::span<const Step> write_order();
 
 // Writes the changes step by step. After a failure the rest is not written; writing the same changes again is safe.

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""What changed between two results of a benchmark? Rows are matched by everything that is no measurement.
+"""Shows the changes between two results of a benchmark. Matches rows by everything that is no measurement.
 
     tests/bench/compare.py old.json new.json
 
 A result file is {"bench", "kernel", ..., "results": [row, ...]}. In a row, a number whose name ends in a unit (or is
-`ratio`) is a measurement; whatever else is a text or a number says what was measured; lists and objects are details."""
+`ratio`) is a measurement; any other text or number says what was measured; lists and objects are details."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir-bench-control: what the control plane costs, from the text of manifests to what the kernel's maps hold.
+// weir-bench-control: the cost of the control plane, from the text of manifests to the entries of the kernel's maps.
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -27,7 +27,7 @@ struct Options {
     std::string json;
 };
 
-// One row of the result: names and numbers in the order in which they are to be seen.
+// One row of the result: names and numbers in the order of the output.
 struct Row {
     std::vector<std::pair<std::string, std::string>> cells;
     void add(std::string name, const std::string& text) { cells.emplace_back(std::move(name), '"' + text + '"'); }
@@ -49,7 +49,7 @@ Row measure(const Size& size, const Options& options) {
         if (!decoded.problems.empty()) throw std::runtime_error(decoded.problems.front().to_string());
         std::string().swap(text);
 
-        // YAML is slow enough that a part of it says as much.
+        // YAML is slow enough that a part of it suffices for the measurement.
         std::string part = manifests({"", std::min(size.services, 1000u), size.endpoints}, decode::Format::yaml);
         watch.restart();
         decode::decode(part, decode::Format::yaml, "part.yaml");
@@ -72,7 +72,7 @@ Row measure(const Size& size, const Options& options) {
         ::malloc_trim(0);
         resident = std::max(resident, resident_kib() > before ? resident_kib() - before : 0);
 
-        // The last endpoint of a service goes, and comes back. Elapsed time: it is what a client waits for.
+        // Removes the last endpoint of a service and adds it again. Measures elapsed time: a client waits that long.
         std::mt19937 random(1);
         for (int i = 0; i < options.changes; ++i) {
             auto service = static_cast<std::uint32_t>(random() % size.services);

@@ -17,7 +17,7 @@
 #include "maps/pins.hpp"
 #include "maps/table.hpp"
 
-// The linker hands the map layer's calls here (--wrap): each is one system call.
+// The linker redirects the map layer's calls to here (--wrap): each is one system call.
 namespace {
 std::uint64_t& calls() {
     static std::uint64_t count = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The agent's way of an object without the agent: cluster, planner, layout and private maps of the default sizes.
+// An object's way through the agent, without the agent: cluster, planner, layout and private maps of default sizes.
 #pragma once
 
 #include <cstdint>
@@ -23,7 +23,7 @@ struct Size {
     std::uint32_t endpoints = 0;  // of each service, at most 64: one EndpointSlice
 };
 
-// By default CPU time of this process: other work on the machine does not count.
+// Measures, by default, the CPU time of this process: other work on the machine does not count.
 class Stopwatch {
 public:
     explicit Stopwatch(clockid_t clock = CLOCK_PROCESS_CPUTIME_ID) : clock_(clock) { restart(); }
@@ -51,12 +51,12 @@ class ControlPlane {
 public:
     ControlPlane();
     std::vector<plan::ServicePlan> plan();
-    // Throws std::runtime_error with the reason where not all of it is served.
+    // Throws std::runtime_error with the reason if the maps cannot serve everything.
     void program(const std::vector<plan::ServicePlan>& plans);
     void grace_period_passed() { layout_->grace_period_passed(); }
     // Returns the memory that the kernel charges for the maps now.
     std::uint64_t map_octets() const;
-    // Of this process since its start: calls that write to maps.
+    // Returns how many calls have written to maps since this process started.
     static std::uint64_t bpf_calls();
 
     model::Cluster cluster;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where does a benchmark's program run, and how busy is the machine?
+// The CPU that a benchmark's program runs on, and the load of the machine.
 #pragma once
 
 #include <fmt/format.h>
@@ -20,14 +20,14 @@ inline void pin_to_cpu(int cpu) {
     if (sched_setaffinity(0, sizeof(set), &set)) throw std::runtime_error(fmt::format("no CPU {}", cpu));
 }
 
-// CPU time of the calling thread.
+// Returns the CPU time of the calling thread.
 inline double thread_cpu_seconds() {
     timespec now{};
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
 }
 
-// CPU time since boot that all CPUs together did not spend idle.
+// Returns the time since boot that all CPUs together did not spend idle.
 inline double busy_cpu_seconds() {
     std::ifstream file("/proc/stat");
     std::string label;

@@ -30,7 +30,7 @@ std::uint32_t load_word(const std::uint8_t* bytes) {
            static_cast<std::uint32_t>(bytes[2]) << 8 | bytes[3];
 }
 
-// Sum of big-endian 16-bit words, folded so that the program can add to it.
+// Returns the sum of big-endian 16-bit words, folded so that the program can add to it.
 std::uint32_t sum_of(const std::vector<std::uint8_t>& bytes, std::size_t from, std::size_t to) {
     std::uint64_t sum = 0;
     for (std::size_t i = from; i < to; i += 2)
@@ -59,7 +59,7 @@ void put_ipv4(Frame& frame, const FrameOptions& options) {
     frame.ip_sum = sum_of(frame.bytes, ETH_HLEN, ETH_HLEN + sizeof(iphdr));
 }
 
-// Puts the whole addresses; the last words, which vary, are taken out of the sums again.
+// Writes the whole addresses, and takes their last words, which vary, out of the sums again.
 void put_ipv6(Frame& frame, const FrameOptions& options) {
     ip6_hdr ip{};
     ip.ip6_flow = htonl(6u << 28);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The frame that the generator varies: headers, and the sums of what stays the same in all of them.
+// The frame that the generator varies: headers, and the checksum parts that all frames share.
 #pragma once
 
 #include <array>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * Frames out of nothing: under BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES the kernel hands this program one page
- * after the other and really sends what it answers XDP_REDIRECT for. A page that comes back has the contents that its
- * last traveller left, so every frame is written anew from the template.
+ * Makes frames: under BPF_PROG_TEST_RUN with BPF_F_TEST_XDP_LIVE_FRAMES the kernel hands this program one page after
+ * the other and really sends those for which the program returns XDP_REDIRECT. A page that comes back still has its
+ * last frame, perhaps changed on the way, so the program writes every frame anew from the template.
  */
 #include <linux/bpf.h>
 #include <linux/types.h>
@@ -20,7 +20,7 @@ const volatile __u32 out_ifindex;
 const volatile __u32 flows; /* 0: 2^32 */
 /* How flows differ: value = first + index % count. */
 const volatile struct { __u32 first, count; /* host order */ } sources, destinations, source_ports, destination_ports;
-/* Sums of all that does not vary. */
+/* Sums of the words that do not vary. */
 const volatile __u32 ip_sum, sum;
 const volatile __u8 template_frame[TEMPLATE_SIZE] __attribute__((aligned(8)));
 
@@ -29,7 +29,7 @@ const volatile __u64 interval; /* nanoseconds between frames; 0: as soon as they
 __u64 due;                     /* nanoseconds of the monotonic clock */
 __u64 sent;
 
-/* Every flow about equally often, in a scattered order that the hardware does not guess. */
+/* Picks every flow about equally often, in a scattered order that the hardware cannot predict. */
 static __always_inline __u32 next_flow(void) {
     __u32 scattered = (__u32)sent * 2654435761u;
 
@@ -47,8 +47,8 @@ static __always_inline __be16 folded(__u32 total) {
 }
 
 /*
- * There is no waiting here: a frame that comes too early is dropped, and the next one asks again. Whoever was held up
- * for long does not catch up: a burst would only fill the queue at the far end.
+ * A BPF program cannot wait: it drops a frame that comes too early, and the next frame asks again. After a long delay
+ * the generator does not catch up: a burst would only fill the queue at the far end.
  */
 static __always_inline int is_due(void) {
     __u64 now = bpf_ktime_get_ns();

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir-bench-generate: frames of many flows out of an interface, as fast as the kernel takes them or at a rate.
+// weir-bench-generate: sends frames of many flows through an interface, as fast as the kernel takes them or at a rate.
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
@@ -69,7 +69,7 @@ FrameOptions frame_options(const Options& options) {
     return frame;
 }
 
-// The program with its template, loaded.
+// The loaded program with its template.
 class Generator {
 public:
     Generator(const Options& options, const FrameOptions& wanted) : batch_(options.batch), frame_(make_frame(wanted)) {
@@ -99,8 +99,8 @@ public:
             throw std::runtime_error(fmt::format("the BPF program does not load: {}", std::strerror(errno)));
     }
 
-    // Until so many pages have come to the program, or a signal ends it. One call, since the kernel takes tens of
-    // milliseconds around each.
+    // Runs until the program has got this many pages, or a signal ends it. Makes one call, since the kernel takes tens
+    // of milliseconds around each.
     void run(std::uint32_t pages) {
         xdp_md context{};
         context.data_end = static_cast<std::uint32_t>(frame_.bytes.size());
@@ -130,7 +130,7 @@ struct Sent {
     double seconds = 0, cpu_seconds = 0;
 };
 
-// Interrupts the system call when time is up; again and again, lest the first signal comes before the call.
+// Interrupts the system call when time is up, again and again: the first signal may come before the call.
 void interrupt_after(double seconds) {
     auto split = [](double value) {
         auto whole = static_cast<time_t>(value);
@@ -144,7 +144,7 @@ Sent generate(Generator& generator, const Options& options) {
     auto start = Clock::now();
     auto passed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
     double cpu_start = thread_cpu_seconds();
-    // At a rate most pages are dropped, so their number does not tell when the frames have been sent.
+    // At a rate the program drops most pages, so their number does not tell when the frames have been sent.
     bool by_pages = options.count && options.rate <= 0;
     double most = options.seconds > 0 ? options.seconds : 1e9;
     if (!by_pages)

@@ -42,7 +42,7 @@ struct Options {
     Mode mode = Mode::connect;
     std::size_t connections = 16;
     double seconds = 1, warm_up = 0.1;
-    double rate = 0;                           // requests begun per second; 0: the next when one is answered
+    double rate = 0;                           // requests begun per second; 0: one after each answer
     double patience = 1;                       // seconds that a request waits for its answer
     std::string source_ports = "32768-60999";  // Linux's own choice
     int cpu = -1;
@@ -82,7 +82,7 @@ public:
             auto now = Clock::now();
             if (now >= start_ && busy_begin_ < 0) busy_begin_ = busy_cpu_seconds();
             if (now >= end_) finish();
-            // A server that has not answered so long after the end will not.
+            // A server that has not answered this long after the end will not answer.
             if (now >= end_ + patience_) break;
             auto next = now >= end_ ? end_ + patience_ : end_;
             if (paced()) next = std::min(next, finished_ ? now + patience_check : due_);
@@ -107,12 +107,11 @@ private:
         return std::chrono::duration_cast<Clock::duration>(Seconds(seconds));
     }
     bool counts() const { return !finished_ && Clock::now() >= start_; }
-    // At a pace every request that has begun in time counts, whenever it is answered: those that are slow are of
-    // interest.
+    // At a pace every request that began in time counts, whenever the answer comes: the slow ones are of interest.
     bool counts(const Connection& connection) const { return paced() ? connection.begin >= start_ : counts(); }
     bool paced() const { return options_.rate > 0; }
 
-    // Begins what is due, and gives up what has waited for too long.
+    // Begins the requests that are due, and gives up those that have waited too long.
     void keep_pace(Clock::time_point now) {
         if (now >= next_check_) {
             for (auto& connection : connections_)
@@ -127,7 +126,7 @@ private:
             if (!begin_next()) ++errors_["no connection is free"];
     }
 
-    // In turn, so that every connection is asked.
+    // Takes the connections in turn, so that each gets requests.
     bool begin_next() {
         bool kept = options_.mode == Mode::keepalive;
         for (std::size_t tried = 0; tried < connections_.size(); ++tried) {
@@ -158,7 +157,7 @@ private:
         ++open_;
     }
 
-    // In turn: no port comes again before all others have been used.
+    // Takes the ports in turn: none comes again before all others have been used.
     void bind_next_port(int fd) {
         for (std::uint32_t tried = 0; tried < ports_.count; ++tried) {
             model::SocketAddress own{
@@ -215,7 +214,7 @@ private:
         }
     }
 
-    // Everything that has come: the answer, and perhaps the server's end.
+    // Reads everything that has arrived: the answer, and perhaps the end of the connection.
     void take(Connection& connection) {
         for (;;) {
             ssize_t got = recv(connection.fd.get(), bulk_.data(), bulk_.size(), 0);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir-bench-packet: what a packet costs in the XDP program, above the least that an XDP_TX can cost.
+// weir-bench-packet: the cost of a packet in the XDP program, above the least possible cost of an XDP_TX.
 #include <bpf/libbpf.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -53,7 +53,7 @@ std::string flows_of(const CaseOf& which) {
     return which.flows > most_flows ? "each" : std::to_string(which.flows);
 }
 
-// Runs null and weir by turns in every round, so that a change of clock or load meets both.
+// Runs null and weir in turns in every round, so that a change of clock or load affects both.
 std::vector<Row> measure(const Options& options) {
     std::vector<CaseOf> cases = cases_of(options);
     std::vector<std::unique_ptr<Scene>> scenes;

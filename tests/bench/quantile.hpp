@@ -7,8 +7,8 @@
 
 namespace weir::bench {
 
-// The value below which a share (0 to 1) of the values lies; of an even number the upper median. values: not empty, and
-// in another order afterwards.
+// Returns the value below which a share (0 to 1) of the values lies; of an even number the upper median. values: not
+// empty, and in another order afterwards.
 template <class T>
 T quantile(std::vector<T>& values, double share) {
     auto at = std::min(values.size() - 1, static_cast<std::size_t>(share * static_cast<double>(values.size())));

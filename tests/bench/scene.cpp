@@ -21,7 +21,7 @@ using test::Endpoint;
 
 namespace {
 
-// Headers up to here are restored; the frame is a little longer, as the least Ethernet frame is not.
+// The wrapper restores the first template_size octets, the headers; the frame is a little longer.
 constexpr std::size_t template_size = 80, frame_size = 96;
 constexpr std::uint16_t service_port = 80, backend_port = 8080;
 
@@ -33,7 +33,7 @@ std::uint32_t first_address(int family) {
     return family == 4 ? 0x64400000 /* 100.64.0.0/10, RFC 6598 */ : 0;
 }
 
-// The flow's client, as the wrapper varies it.
+// Returns the flow's client, as the wrapper varies it.
 Endpoint client_of(int family, std::uint32_t flow) {
     Endpoint client{test::address(family == 4 ? "100.64.0.0" : "2001:db8:f::"),
                     static_cast<std::uint16_t>(1024 + (flow & 0x7fff))};
@@ -109,7 +109,7 @@ std::vector<CaseOf> all_cases() {
         for (int family : {4, 6}) {
             for (std::uint32_t flows : {1u, flows_of_one_size, 1u << 15, most_flows})
                 cases.push_back({Kind::Established, family, flows, hook});
-            // A pod's replies are rewritten at its egress, by the same steps.
+            // The egress program rewrites a pod's replies, by the same steps.
             if (hook != WorkloadIngress) cases.push_back({Kind::Reply, family, flows_of_one_size, hook});
             cases.push_back({Kind::NewFlow, family, each, hook});
             if (hook != WorkloadIngress) cases.push_back({Kind::Crowded, family, each, hook});
@@ -167,7 +167,7 @@ Scene::~Scene() {
     wrapper_bpf::destroy(wrapper_);
 }
 
-// Real handshakes through the real program: SYN, SYN-ACK, ACK.
+// Makes real handshakes through the real program: SYN, SYN-ACK, ACK.
 void Scene::establish() {
     int uplink = test::Node::enter().uplink;
     bool pod = which_.hook == test::Hook::WorkloadIngress;

@@ -16,7 +16,7 @@ struct wrapper_bpf;
 namespace weir::bench {
 
 // Crowded: a new flow to one of two backends, whose source ports are all held by flows without an answer. Rejected: to
-// a Service without endpoints; nearly all are beyond what is answered in a second, and dropped.
+// a Service without endpoints; nearly all exceed the budget of answers per second, and the program drops them.
 enum class Kind { Established, Reply, NewFlow, Crowded, NotOurs, Refused, Rejected };
 
 struct CaseOf {
@@ -33,7 +33,7 @@ struct CaseOf {
 // Flows of the cases that have one size; and the most that a case has, unless each packet is another flow.
 inline constexpr std::uint32_t flows_of_one_size = 1u << 10, most_flows = 1u << 20;
 
-// Every program with every kind of packet, both families.
+// Returns every program with every kind of packet, in both families.
 std::vector<CaseOf> all_cases();
 
 struct Measurement {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir-bench-serve: a TCP server that costs little beside what is measured.
+// weir-bench-serve: a TCP server that costs little compared to the measured work.
 #include <fmt/format.h>
 #include <netinet/tcp.h>
 #include <sys/epoll.h>
@@ -65,7 +65,7 @@ private:
             if (static_cast<std::size_t>(fd) >= swallowing_.size())
                 swallowing_.resize(static_cast<std::size_t>(fd) + 1);
             swallowing_[static_cast<std::size_t>(fd)] = false;
-            // The request has often come already: one system call less.
+            // Often the request is there already, which saves one system call.
             if (serve(fd))
                 watch(fd);
             else
@@ -73,7 +73,7 @@ private:
         }
     }
 
-    // Answers whether the connection goes on.
+    // Returns whether the connection goes on.
     bool serve(int fd) {
         ssize_t got = recv(fd, buffer_.data(), buffer_.size(), 0);
         if (got < 0) return errno == EAGAIN;

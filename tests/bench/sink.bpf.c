@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
- * The far end of a benchmark: counts what comes for the backends' port and drops it, or answers it once so that flows
- * become established. Everything else (ARP, neighbour discovery, other ports) goes its way.
+ * The far end of a benchmark: counts frames to the backends' port and drops them, or answers each once so that flows
+ * become established. Passes everything else (ARP, neighbour discovery, other ports).
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -46,7 +46,7 @@ static __always_inline void swap(void* a, void* b, int words) {
     }
 }
 
-/* A sum does not see the order of its words: checksums stay right, unless TCP flags change. */
+/* Sets ACK and corrects the checksum for it. Swapped addresses and ports do not change a sum. */
 static __always_inline void answer_syn(struct tcphdr* tcp) {
     __u32 total = (__u16)~tcp->check + bpf_htons(0x0010);
 

@@ -62,7 +62,7 @@ private:
     }
 
     sink_bpf* skeleton_ = nullptr;
-    std::vector<bpf_link*> links_;  // the program goes with them, and they with the process
+    std::vector<bpf_link*> links_;  // the kernel removes them when the process ends, and the program with them
 };
 
 void serve(Sink& sink) {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Two result files, compared: rows that belong together, ratios, what only one has, files that are none."""
+"""The comparison of two result files: rows that match, ratios, rows that only one has, files that are no results."""
 
 from __future__ import annotations
 

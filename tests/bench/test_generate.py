@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the generator sends, looked at frame by frame at the other end of a veth: checksums, ranges, how many flows."""
+"""The generator's frames, checked one by one at the other end of a veth: checksums, ranges, number of flows."""
 
 from __future__ import annotations
 

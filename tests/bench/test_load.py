@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether the client of floods keeps its pace, and tells of what is not answered. In a namespace with a loopback alone."""
+"""The client of floods keeps its pace and reports missing answers. Runs in a namespace that has only a loopback."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load(place: str, *options: str) -> dict:
 @pytest.mark.usefixtures("server")
 def test_a_pace_is_kept(place: str, mode: str) -> None:
     told = load(place, "--mode", mode)
-    # What a busy machine holds up is made up for, or left out; never more is asked.
+    # After a delay on a busy machine the client catches up or leaves requests out; it never sends more.
     assert 0 < told["requests"] <= 101
     assert told["failed"] == 0
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of a flood's rows."""
+"""The summary of a flood's rows."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The rules that stand for kube-proxy's: whether they say what kube-proxy's would. That the kernel takes them, and that
-they serve, is seen in every run of the benchmark."""
+"""The rules that stand for kube-proxy's must equal kube-proxy's own. Every run of the benchmark shows that the kernel
+takes them and that they serve."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_services_are_searched_in_order() -> None:
 
 
 def test_endpoints_share_evenly() -> None:
-    """Each rule has the probability that all before it have left for it."""
+    """Each rule's probability applies to the connections that the rules before it left."""
     rule = next(rule for rule in nat_rules("KUBE-SERVICES")
                 if f"-d {named(LAST).cluster_ip}/32" in rule and "-p tcp" in rule)
     left, shares, reached = 1.0, [], []

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The protocol between load and server. A request is one small segment whose first byte says what is wanted.
+// The protocol between load and server. A request is one small segment whose first byte is the command.
 #pragma once
 
 #include <netinet/in.h>
@@ -19,7 +19,7 @@ enum class Wanted : char {
 constexpr std::size_t request_size = 64, answer_size = 64;
 constexpr std::size_t bulk_size = 128 * 1024;
 
-// A TCP socket of this address's family, not blocking; < 0: errno says why.
+// Opens a non-blocking TCP socket of this address's family; < 0: errno says why not.
 int tcp_socket(const model::Address& address);
 
 struct KernelAddress {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * BPF_PROG_TEST_RUN repeats a program on the packet as the last run left it. This wrapper writes the template's headers
- * back, varies what tells flows apart, and tail-calls the program under test; or the null program, which costs what the
- * wrapper and the least possible XDP_TX cost.
+ * back, varies the address and port by which flows differ, and tail-calls the program under test; or the null program,
+ * which costs as much as the wrapper and the least possible XDP_TX.
  */
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
@@ -51,20 +51,20 @@ static __always_inline int restore(void* data, void* data_end) {
     return 1;
 }
 
-/* Every flow once in a scattered order: the hardware must not guess the next entry. */
+/* Picks every flow once in a scattered order: the hardware must not predict the next entry. */
 static __always_inline __u32 next_flow(void) {
     return iteration++ * 2654435761u & flow_mask;
 }
 
 /*
- * A packet that a NIC delivered is not in the CPU's store buffer; one that was written a moment ago is, and reading it
- * in other pieces than it was written in stalls. A locked instruction waits until the stores have reached the cache.
+ * A packet from a NIC is not in the CPU's store buffer; one that was written a moment ago is, and the CPU stalls when
+ * it reads that in other pieces than it wrote. A locked instruction waits until the stores have reached the cache.
  */
 static __always_inline void settle(void) {
     __sync_fetch_and_add(&settled, 1);
 }
 
-/* A packet of the next flow, client to frontend. */
+/* Writes a packet of the next flow, from client to frontend. */
 static __always_inline int restore_client(void* data, void* data_end) {
     __u32 flow = next_flow();
 
@@ -75,7 +75,7 @@ static __always_inline int restore_client(void* data, void* data_end) {
     return 1;
 }
 
-/* A packet of the next flow, backend to the source that the flow was given. */
+/* Writes a packet of the next flow, from the backend to the source that weir gave the flow. */
 static __always_inline int restore_backend(void* data, void* data_end) {
     __u32 flow = next_flow();
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Addresses and tuples as the tests write them: one form for both families, as in maps/abi.h.
+// Addresses and tuples for the tests, in one form for both families, as in maps/abi.h.
 #pragma once
 
 #include <arpa/inet.h>

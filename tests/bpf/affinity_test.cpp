@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// sessionAffinity: ClientIP. A client's new connections go where its last one went, as long as that is right.
+// sessionAffinity: ClientIP. A client's new connections go to its last backend, as long as that may serve it.
 #include <bpf/bpf.h>
 
 #include <optional>
@@ -17,7 +17,7 @@ protected:
     Service stay(const std::vector<Endpoint>& backends) {
         return world.service().affinity(timeout).backends(backends).frontend(frontend);
     }
-    // The backend of a new connection.
+    // Opens a connection and returns its backend.
     Endpoint connect(const Endpoint& to) {
         return read(world.arrive(world.packet({from, ++port}, to, syn)).frame).tuple.destination;
     }
@@ -56,7 +56,7 @@ TEST_P(Affinity, KeepsAClientAtItsBackend) {
     Endpoint first = connect();
     expect_all(first);
     EXPECT_EQ(remembered(service.id())->backend_id, id_of(service, first, four));
-    // Clients differ.
+    // Different clients get different backends.
     std::set<std::string> chosen;
     for (std::uint8_t i = 1; i < 40; ++i) {
         from.bytes[15] = i;
@@ -91,7 +91,7 @@ TEST_P(Affinity, ANewConnectionRenewsIt) {
     age(service.id(), timeout - 2);
     EXPECT_EQ(connect(), first);
     EXPECT_LE(now_ticks() - remembered(service.id())->last_new, ticks(2));
-    // A later packet of a known connection is no new one.
+    // A later packet of a known connection does not count as a new connection.
     age(service.id(), timeout - 2);
     world.arrive(world.packet({from, port}, frontend, ack));
     EXPECT_GE(now_ticks() - remembered(service.id())->last_new, ticks(timeout - 3));
@@ -119,7 +119,7 @@ TEST_P(Affinity, EndsWithItsTimeout) {
     }
     EXPECT_EQ(chosen.size(), four.size());
     Endpoint last = connect();
-    EXPECT_EQ(connect(), last) << "the backend that was chosen then is remembered";
+    EXPECT_EQ(connect(), last) << "the backend chosen last is remembered";
 }
 
 TEST_P(Affinity, ABackendThatIsGoneIsReplaced) {
@@ -146,7 +146,7 @@ TEST_P(Affinity, ABackendThatIsNotInTheScopesSetIsReplaced) {
     world.tables.set_backend(local, remote2, world.protocol(), service.id());
     service.slots({local}).frontend(frontend);
     expect_all(remote2);
-    // And the other way round: what a pod is offered is not what is left to the outside.
+    // The other way round: a pod keeps `remote`, which only pods may reach.
     from = at.pod2;
     service.slots({service.ids()[0]}).frontend(frontend);
     EXPECT_EQ(read(world.leave_pod(world.packet({from, 1}, frontend, syn)).frame).tuple.destination, remote);

@@ -16,7 +16,7 @@ bool is_v4(const Frame& frame) {
     return frame.at(12) == 0x08;
 }
 
-// Back to where it came from, one hop as another.
+// Checks that both Ethernet addresses are swapped, and every checksum.
 ::testing::AssertionResult sent_back(const Frame& answer, const Frame& question) {
     if (!std::equal(answer.begin(), answer.begin() + 6, question.begin() + 6) ||
         !std::equal(answer.begin() + 6, answer.begin() + 12, question.begin()))

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is a frame the answer that a question has to get? Every checksum is recomputed, every field compared.
+// Checks that a frame is the right answer to a question: recomputes every checksum and compares every field.
 #pragma once
 
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which answer a refused packet gets, octet by octet, and which packets get none.
+// The answers to refused packets, octet by octet, and the packets that get none.
 #include <sched.h>
 
 #include <functional>
@@ -16,7 +16,7 @@ protected:
         world.service().frontend(frontend, {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT});
     }
 
-    // On the uplink, and as a pod sends it.
+    // Sends the frame on the uplink and from a pod.
     void sends_back(const Frame& sent, const std::function<testing::AssertionResult(const Frame&)>& right) {
         Outcome out = world.arrive(sent);
         EXPECT_EQ(out.verdict, abi::VERDICT_REJECT_NO_BACKEND);
@@ -77,7 +77,7 @@ TEST_P(Answers, AFirstFragmentIsAnsweredAndLaterOnesAreNot) {
 }
 
 TEST_P(Answers, AnswersAreLimited) {
-    // The budget is a CPU's, so this thread stays on its own.
+    // Each CPU has its own budget, so this thread stays on one CPU.
     cpu_set_t before, here;
     sched_getaffinity(0, sizeof(before), &before);
     CPU_ZERO(&here);
@@ -97,7 +97,7 @@ TEST_P(Answers, AnswersAreLimited) {
     EXPECT_EQ(dropped, 1000u);
     EXPECT_GE(answered, 256u);
     EXPECT_LE(answered, 256u * (passed + 1));
-    // A tick later there are answers again.
+    // A tick later the datapath answers again.
     int action = world.drop();
     for (std::uint32_t now = now_ticks(); action == world.drop() && now_ticks() - now < ticks(10);)
         action = world.datapath.run_uncounted(GetParam().hook, sent, world.devices.uplink).action;

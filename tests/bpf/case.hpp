@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every test starts from: fresh maps, the node's devices, and a case to be run in (family, protocol, hook).
+// The start of every test: fresh maps, the node's devices, and a case to run it in (family, protocol, hook).
 #pragma once
 
 #include <gtest/gtest.h>
@@ -18,7 +18,7 @@ namespace weir::test {
 struct Case {
     int family;
     std::uint8_t protocol;
-    Hook hook;  // the uplink's: where external traffic is met
+    Hook hook;  // of the uplink, where external traffic comes in
 };
 
 inline std::string to_string(Hook hook) {
@@ -39,7 +39,7 @@ inline void PrintTo(Hook hook, std::ostream* out) {
     *out << to_string(hook);
 }
 
-// Families and protocols, where the hook is fixed by the test.
+// Returns every family and protocol, for tests that fix the hook.
 inline std::vector<Case> each_protocol() {
     std::vector<Case> cases;
     for (int family : {4, 6})
@@ -55,7 +55,7 @@ inline std::vector<Case> each_hook() {
     return cases;
 }
 
-// Families and hooks for one protocol.
+// Returns every family and hook for one protocol.
 inline std::vector<Case> each_hook_of(std::uint8_t protocol) {
     std::vector<Case> cases;
     for (Hook hook : {Hook::Xdp, Hook::UplinkIngress})
@@ -68,7 +68,7 @@ inline std::vector<Case> operator+(std::vector<Case> cases, const std::vector<Ca
     return cases;
 }
 
-// Those of the cases that a test is about.
+// Returns the cases that satisfy the predicate.
 template <class Predicate>
 std::vector<Case> only(std::vector<Case> cases, Predicate wanted) {
     std::erase_if(cases, [&](const Case& c) { return !wanted(c); });
@@ -119,28 +119,28 @@ public:
 
     Service service() { return tables.service(which_.protocol); }
     Tuple tuple(const Endpoint& from, const Endpoint& to) const { return {from, to, which_.protocol}; }
-    // Flags count for TCP alone.
+    // Returns a packet of the case's protocol; only TCP uses the flags.
     Packet packet(const Endpoint& from, const Endpoint& to, int flags = ack) const {
         return Packet::of(tuple(from, to), flags).payload(33);
     }
 
-    // As it comes in on the uplink, or on the device given.
+    // Runs the frame as one that comes in on the uplink, or on the device given.
     Outcome arrive(const Frame& frame) { return arrive(frame, devices.uplink); }
     Outcome arrive(const Frame& frame, int ifindex) { return datapath.run(which_.hook, frame, ifindex); }
     Outcome arrive(const Packet& packet) { return arrive(packet.frame()); }
-    // As a pod sends it, and as it leaves towards a pod or an uplink.
+    // Run the frame as one that a pod sends, and as one that leaves towards a pod or an uplink.
     Outcome leave_pod(const Frame& frame) { return datapath.run(Hook::WorkloadIngress, frame, devices.pod); }
     Outcome leave_pod(const Packet& packet) { return leave_pod(packet.frame()); }
     Outcome egress(const Frame& frame) { return datapath.run(Hook::Egress, frame, devices.pod); }
     Outcome egress(const Packet& packet) { return egress(packet.frame()); }
 
-    // The actions by which a hook passes, drops and sends on.
+    // Return the actions by which a hook passes, drops and sends packets on.
     int pass() const { return xdp() ? xdp_pass : tc_unspec; }
     int drop() const { return xdp() ? xdp_drop : tc_shot; }
     int send_back() const { return xdp() ? xdp_tx : tc_redirect; }          // out of the device it came in on
     int send_across() const { return xdp() ? xdp_redirect : tc_redirect; }  // out of another device
 
-    // Both directions until the flow is assured. Answers the forward tuple after the rewrite.
+    // Sends packets both ways until the flow is assured. Returns the forward tuple after the rewrite.
     Tuple establish(const Endpoint& from, const Endpoint& to) {
         Tuple rewritten = read(arrive(packet(from, to, syn)).frame).tuple;
         EXPECT_EQ(arrive(packet(rewritten.destination, rewritten.source, syn | ack)).verdict,

@@ -33,7 +33,7 @@ std::map<Contents::Octets, Contents::Octets> Contents::read(int fd) {
     std::vector<std::uint8_t> keys(std::size_t{info.max_entries} * info.key_size);
     std::vector<std::uint8_t> values(std::size_t{info.max_entries} * value_size);
     std::uint32_t count = info.max_entries;
-    // Where it would go on: a key of arrays, 32 bits of hashes.
+    // The kernel writes here where to go on: a key for arrays, 32 bits for hashes.
     std::vector<std::uint8_t> next(std::max(std::size_t{info.key_size}, sizeof(std::uint32_t)));
     if (bpf_map_lookup_batch(fd, nullptr, next.data(), keys.data(), values.data(), &count, nullptr) && errno != ENOENT)
         throw std::runtime_error(fmt::format("reading map {}: {}", info.name, std::strerror(errno)));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// All that the maps hold, to be compared with what they hold later.
+// The whole content of the maps, to be compared with their content later.
 #pragma once
 
 #include <map>
@@ -12,9 +12,9 @@ namespace weir::test {
 
 class Contents {
 public:
-    // Every map that the programs share but the counters of verdicts.
+    // Reads every map that the programs share, except for the counters of verdicts.
     static Contents of(const Datapath& datapath);
-    // Names of the maps that differ.
+    // Returns the names of the maps that differ.
     std::vector<std::string> differences(const Contents& later) const;
     std::size_t entries(const std::string& map) const { return maps_.at(map).size(); }
 

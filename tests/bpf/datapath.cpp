@@ -73,7 +73,7 @@ abi::flow6_key key6_of(const Tuple& tuple) {
 
 }  // namespace
 
-// Each program is verified when it is first wanted: three tc programs take a fifth of a second.
+// Loads each program when it is first used: verifying three tc programs takes a fifth of a second.
 struct Datapath::Objects {
     Skeleton<xdp_bpf> xdp;
     std::map<Hook, Skeleton<tc_bpf>> tc;
@@ -85,7 +85,7 @@ struct Datapath::Objects {
         if (!skeleton) fail("opening a BPF object");
         skeleton->rodata->config = datapath.settings_.config;
         skeleton->rodata->config.unassured_pairs = datapath.settings_.unassured;
-        // As the agent does.
+        // Sets the clock as the agent does.
         static const auto clock = maps::jiffy_clock();
         skeleton->rodata->config.jiffy_ns = clock.jiffy_ns;
         skeleton->rodata->config.jiffy_offset_ns = clock.offset_ns;

@@ -16,11 +16,11 @@
 namespace weir::test {
 
 enum class Hook { Xdp, UplinkIngress, WorkloadIngress, Egress };
-// As the programs count by it.
+// Returns the hook under which the programs count.
 abi::hook abi_hook(Hook hook);
 enum class Table { Unassured, Assured };
 
-// What the programs return, as the kernel's headers number it.
+// The programs' return values, numbered as in the kernel's headers.
 enum Action : int {
     tc_unspec = -1,
     tc_shot = 2,
@@ -45,7 +45,7 @@ struct Flow {
     Tuple rewritten(std::uint8_t protocol) const;
 };
 
-// Seconds as the datapath counts them.
+// Returns seconds in the datapath's unit of time.
 constexpr std::uint32_t ticks(std::uint64_t seconds) {
     return static_cast<std::uint32_t>(seconds * 1'000'000'000 >> abi::TICK_SHIFT);
 }
@@ -61,13 +61,13 @@ struct Settings {
                                 .timeout_udp = ticks(120),
                                 .fib_source = 0};
     std::uint32_t assured = 8192, unassured = 8192;  // the latter in connections: a power of two
-    // The device has summed every skb (CHECKSUM_COMPLETE); the kernel then fails a run that leaves the sum wrong.
+    // Every skb carries the device's sum (CHECKSUM_COMPLETE); the kernel then fails a run that leaves the sum wrong.
     bool checksum_complete = false;
-    // Flow tables that refuse instead of evicting: the only way to see the kernel say no.
+    // Flow tables that refuse entries instead of evicting: only these make the kernel fail an insertion.
     bool tables_refuse = false;
 };
 
-// What makes an skb stand for several packets on the wire.
+// The GSO fields, by which an skb stands for several packets on the wire.
 struct Gso {
     std::uint32_t size = 0, segments = 0;
 };
@@ -83,31 +83,32 @@ public:
 
     // Runs one packet; fails the test unless exactly one verdict counted exactly this packet, at this hook.
     Outcome run(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
-    // The same without looking at the counters.
+    // Does the same without looking at the counters.
     Outcome run_uncounted(Hook hook, const Frame& frame, int ifindex, Gso gso = {});
-    // Whether the kernel's test runs know CHECKSUM_COMPLETE (Linux >= 6.16).
+    // Returns whether the kernel's test runs support CHECKSUM_COMPLETE (Linux >= 6.16).
     bool can_run_complete();
-    // The kernel's test runs take no skb that ends within the IP header, and no frame without an Ethernet header.
+    // Returns the least length that a test run takes: the kernel refuses an skb that ends within the IP header, and a
+    // frame without an Ethernet header.
     static std::size_t shortest_frame(Hook hook, const Frame& frame);
     abi::sweep_result sweep();
     VerdictCounts verdicts(abi::hook hook) const;
     VerdictCounts verdicts() const;  // over all hooks
 
-    // The raw maps, for what the agent writes.
+    // Returns the raw map, for the entries that the agent writes.
     int map(const std::string& name) const { return maps_.at(name).get(); }
     std::vector<std::string> map_names() const;
     void update(const std::string& map, const void* key, const void* value);
 
     std::optional<Flow> flow(const Tuple& tuple, Table table) const;
     std::optional<Flow> flow(const Tuple& tuple) const;  // in either table
-    // In whichever table the flow is, or else in the assured one.
+    // Writes to the table that has the flow, or to the assured one if none has it.
     void write_flow(const Tuple& tuple, const Flow& flow);
     void erase_flow(const Tuple& tuple);
     // Makes a flow look as if its last packet came this many seconds ago.
     void age_flow(const Tuple& tuple, std::uint64_t seconds);
     // Makes an unassured connection look as if its first packet had come this many seconds earlier.
     void age_connection(const Tuple& tuple, std::uint64_t seconds);
-    // Directions: an unassured connection counts as two.
+    // Counts directions: an unassured connection counts as two.
     std::size_t count_flows(int family, Table table) const;
 
     // File descriptors; each program is loaded when it is first asked for.
@@ -117,7 +118,7 @@ public:
 private:
     struct Objects;
     int assured_map(const Tuple& tuple) const;
-    // The pair that has the tuple, and in which direction; its element of the ring.
+    // The pair that has the tuple, the tuple's direction in it, and the pair's element of the ring.
     struct Pair {
         std::uint32_t index;
         abi::flow_pair pair;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Flows that go through the host stack: DNAT at ingress, undone at egress. Source kept, TTL and Ethernet left alone.
+// Flows that go through the host stack: DNAT at ingress, undone at egress. Source, TTL and Ethernet header stay.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -16,7 +16,7 @@ TEST_P(Deliver, PodToServiceGetsANewDestinationAndNothingElse) {
     Outcome out = world.leave_pod(sent);
     EXPECT_EQ(out.verdict, abi::VERDICT_DELIVER);
     EXPECT_EQ(out.action, tc_unspec);
-    // What a builder makes of the translated tuple is what the datapath has to make: every octet of it.
+    // The datapath's frame must equal, octet by octet, the one that the builder makes for the translated tuple.
     EXPECT_EQ(out.frame, world.packet(client_pod, remote, syn).frame());
     EXPECT_TRUE(checksums_right(out.frame));
 }

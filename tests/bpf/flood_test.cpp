@@ -12,13 +12,13 @@ protected:
     static Settings small_tables() {
         Settings settings;
         settings.assured = settings.unassured = 1024;
-        // Enough ports for every entry of the small table and some.
+        // More ports than the small table has entries.
         settings.config.snat_port_min = 50000;
         settings.config.snat_port_max = 65535;
         return settings;
     }
 
-    // First packets from sources that never answer.
+    // Sends first packets from sources that never answer.
     void flood() {
         for (int i = 0; i < flood_size; ++i) {
             Endpoint from{places(small.family()).client, static_cast<std::uint16_t>(1024 + i)};
@@ -61,7 +61,7 @@ INSTANTIATE_TEST_SUITE_P(, Flood, testing::ValuesIn(each_hook()), case_name);
 
 class StreamFlood : public Flood {};
 
-// A service that answers, and spoofed sources that keep on sending: nothing tells them from clients.
+// A service that answers, and spoofed sources that keep on sending: the datapath cannot tell them from clients.
 TEST_P(StreamFlood, ConnectionsOfTcpStay) {
     small.service().backends({remote}).frontend(frontend);
     small.tables.service(IPPROTO_TCP).backends({remote}).frontend(frontend);
@@ -77,7 +77,7 @@ TEST_P(StreamFlood, ConnectionsOfTcpStay) {
     for (std::uint16_t i = 0; i < 2000; ++i)
         small.establish({at.other_client, static_cast<std::uint16_t>(10000 + i)}, frontend);
     for (const auto& [forward, there] : connections) {
-        // Looked up: a connection that is made anew would get the same backend and port while nothing else changes.
+        // Looks the flow up: if it were lost, a packet would make it again with the same backend and port.
         EXPECT_TRUE(small.datapath.flow(forward, Table::Assured));
         EXPECT_TRUE(small.datapath.flow(there.reversed(), Table::Assured));
     }

@@ -9,7 +9,7 @@ namespace {
 
 class Forward : public DatapathTest {
 protected:
-    // The frame that has to leave: as a builder makes it, with the Ethernet addresses of the next hop.
+    // Returns the frame that must leave: the builder's, with the Ethernet addresses of the next hop.
     static Frame routed(Packet packet, const Mac& from, const Mac& to, std::uint8_t ttl = 63) {
         Frame frame = packet.ttl(ttl).frame();
         std::copy(to.begin(), to.end(), frame.begin());
@@ -62,12 +62,12 @@ TEST_P(Forward, AnotherUplinkIsReachedByRedirect) {
     EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
     EXPECT_EQ(out.action, world.send_across());
     Endpoint source = read(out.frame).tuple.source;
-    EXPECT_EQ(source.address, at.node_other) << "the address that the way out prefers";
+    EXPECT_EQ(source.address, at.node_other) << "the address that the route prefers as source";
     EXPECT_EQ(out.frame, routed(world.packet(source, across, syn), other_mac, other_node_mac));
     auto flow = world.datapath.flow(world.tuple(client, frontend));
     ASSERT_TRUE(flow);
     EXPECT_EQ(static_cast<int>(flow->flow.ifindex), world.devices.other);
-    // And the reply, which comes in there.
+    // The reply comes in on that device.
     Outcome back = world.arrive(world.packet(across, source, syn | ack).frame(), world.devices.other);
     EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD);
     EXPECT_EQ(back.action, world.send_across());
@@ -112,7 +112,7 @@ TEST_P(Forward, UnresolvedNeighbourIsLeftToTcWhichResolvesIt) {
     EXPECT_EQ(out.action, tc_redirect);
     EXPECT_EQ(read(out.frame).ttl, 63);
     EXPECT_EQ(read(out.frame).tuple.destination, (Endpoint{at.unresolved, 8080}));
-    EXPECT_EQ(read(out.frame).destination_mac, default_destination_mac) << "the kernel writes it once it knows it";
+    EXPECT_EQ(read(out.frame).destination_mac, default_destination_mac) << "the kernel writes the MAC once it knows it";
     EXPECT_TRUE(checksums_right(out.frame));
 }
 

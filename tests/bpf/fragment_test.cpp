@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fragments follow their first one: the datagram that the receiver puts together is the one that a whole packet would
-// have been.
+// Fragments go where their first one went: the receiver reassembles the datagram that it would have got as one
+// packet.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -14,7 +14,7 @@ protected:
     std::vector<Frame> sent(std::uint32_t id = 77, std::size_t octets = 1000) const {
         return cut(world.packet(client, frontend, ack).payload(octets).frame(), 400, id);
     }
-    // All of them through the uplink; the datagram that comes out.
+    // Sends all fragments through the uplink and returns the datagram that comes out.
     Frame forwarded(const std::vector<Frame>& fragments, abi::verdict verdict) {
         std::vector<Frame> out;
         for (const Frame& fragment : fragments) {
@@ -109,13 +109,13 @@ TEST_P(Fragments, AnIdentificationThatIsUsedAgainMeansTheNewDatagram) {
 
 TEST_P(Fragments, LaterOnesWithoutTheirFirst) {
     auto fragments = sent();
-    // A VIP is no host that could hold them; the node is.
+    // Behind a VIP there is no host that could keep fragments; the node can.
     Outcome out = world.arrive(fragments[1]);
     EXPECT_EQ(out.verdict, abi::VERDICT_DROP_VIP_PROTOCOL);
     EXPECT_EQ(out.action, world.drop());
     world.tables.set_vip(at.vip, abi::VIP_OF_NODE);
     untouched(world.arrive(fragments[1]), fragments[1], abi::VERDICT_PASS_FRAGMENT);
-    // Another identification, the other source: the first does not tell about them.
+    // Fragments with another identification or another source do not belong to the first one.
     world.arrive(fragments[0]);
     untouched(world.arrive(sent(78)[1]), sent(78)[1], abi::VERDICT_PASS_FRAGMENT);
     Frame other = cut(world.packet({at.other_client, 40000}, frontend).payload(1000).frame(), 400, 77)[1];
@@ -127,7 +127,7 @@ TEST_P(Fragments, OfAClosedFrontendAreDropped) {
     world.service().backends({remote}).frontend(frontend, {.external = abi::SCOPE_CLOSED});
     auto fragments = sent();
     EXPECT_EQ(world.arrive(fragments[0]).verdict, abi::VERDICT_DROP_CLOSED_FRONTEND);
-    // What was refused left nothing by which the others could be known.
+    // The refused first fragment left no entry by which the datapath could match the later ones.
     EXPECT_EQ(world.arrive(fragments[1]).verdict, abi::VERDICT_DROP_VIP_PROTOCOL);
     EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 0u);
 }
@@ -180,7 +180,7 @@ TEST_P(FragmentsIPv6, AnAtomicOneIsAWholePacket) {
 TEST_P(FragmentsIPv6, WithExtensionHeadersBeforeAndAfterTheFragmentHeader) {
     Packet packet = world.packet(client, frontend).payload(1000);
     packet.extension(IPPROTO_HOPOPTS, 2).extension(IPPROTO_DSTOPTS, 3);
-    // All of the chain before it, a part, and none: then a later fragment starts with what is no transport header.
+    // The chain before the fragment header is cut too: a later fragment then starts with no transport header.
     for (std::size_t before : {16, 0}) {
         auto fragments = cut(packet.frame(), 400, static_cast<std::uint32_t>(before), before);
         Frame there = forwarded(fragments, abi::VERDICT_FORWARD);
@@ -191,7 +191,7 @@ TEST_P(FragmentsIPv6, WithExtensionHeadersBeforeAndAfterTheFragmentHeader) {
 
 INSTANTIATE_TEST_SUITE_P(, FragmentsIPv6, testing::ValuesIn(only(each_hook(), is_v6)), case_name);
 
-// An ACK alone would assure a TCP flow; a UDP flow is assured by whichever packet comes late enough.
+// UDP only: any packet that comes late enough assures a UDP flow, a fragment too. A TCP flow needs an ACK.
 class FragmentsUdpIPv6 : public Fragments {};
 
 TEST_P(FragmentsUdpIPv6, ALaterOneThatStartsWithAnExtensionHeaderIsOfItsFirstsProtocol) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A pod that reaches itself through its service: with its own address as source it would take its packet for nobody's.
+// A pod that reaches itself through its service: it would drop a packet that comes in with its own address as source.
 #include <bpf/bpf.h>
 
 #include <algorithm>
@@ -38,10 +38,10 @@ TEST_P(Hairpin, ComesFromTheNodeAndTheReplyFromTheFrontend) {
     EXPECT_EQ(there.verdict, abi::VERDICT_FORWARD);
     EXPECT_EQ(there.action, tc_redirect);
     Tuple rewritten = read(there.frame).tuple;
-    EXPECT_EQ(rewritten.source.address, at.node) << "the pod's device prefers none";
+    EXPECT_EQ(rewritten.source.address, at.node) << "the route to the pod prefers no source";
     EXPECT_EQ(there.frame, routed(world.packet(rewritten.source, pod, syn)));
     EXPECT_TRUE(checksums_right(there.frame));
-    EXPECT_EQ(world.egress(there.frame).verdict, abi::VERDICT_PASS_NO_FRONTEND) << "seen there on its way out";
+    EXPECT_EQ(world.egress(there.frame).verdict, abi::VERDICT_PASS_NO_FRONTEND) << "egress sees it on its way out";
     Outcome back = world.leave_pod(world.packet(pod, rewritten.source, syn | ack));
     EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD);
     EXPECT_EQ(back.frame, routed(world.packet(frontend, self, syn | ack)));

@@ -9,7 +9,7 @@ class Header : public DatapathTest {
 protected:
     void SetUp() override { world.service().backends({remote}).frontend(frontend); }
 
-    // Forward and back: translated, every checksum right, and the way back restores the packet.
+    // Sends the packet forward and back: every checksum must be right, and the way back must restore the packet.
     void translates(const Frame& sent) {
         Outcome there = world.arrive(sent);
         ASSERT_EQ(there.verdict, abi::VERDICT_FORWARD);
@@ -86,7 +86,7 @@ class UdpChecksum : public Header {};
 
 TEST_P(UdpChecksum, OneThatWouldBecomeZeroBecomesMinusZero) {
     Tuple there = read(world.arrive(world.packet(client, frontend)).frame).tuple;
-    // Some payload makes the translated packet's sum come out as zero: the builder finds it.
+    // Searches with the builder for a payload whose translated packet has the sum zero.
     std::string payload(2, '\0');
     for (int word = 0; word < 65536; ++word) {
         payload = {static_cast<char>(word >> 8), static_cast<char>(word & 0xff)};
@@ -100,7 +100,7 @@ TEST_P(UdpChecksum, OneThatWouldBecomeZeroBecomesMinusZero) {
 }
 
 TEST_P(UdpChecksum, EverySumComesOutRight) {
-    // All values of one word walk the checksum through all of its values.
+    // Varying one word of the payload takes the checksum through its whole range.
     for (int word = 0; word < 65536; word += 7) {
         Frame sent = world.packet(client, frontend)
                          .payload(std::string{static_cast<char>(word >> 8), static_cast<char>(word & 0xff)})
@@ -113,7 +113,7 @@ TEST_P(UdpChecksum, EverySumComesOutRight) {
 
 INSTANTIATE_TEST_SUITE_P(, UdpChecksum, testing::ValuesIn(only(each_hook(), is_udp)), case_name);
 
-// RFC 768 allows none; RFC 8200 does not.
+// RFC 768 lets a datagram go without a checksum; RFC 8200 does not.
 class UdpChecksumIPv4 : public Header {};
 
 TEST_P(UdpChecksumIPv4, NoneStaysNone) {

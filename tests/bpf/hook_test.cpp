@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A verdict is counted at the hook that came to it, and at no other.
+// A verdict is counted at the hook that reached it, and at no other.
 #include <arpa/inet.h>
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -21,7 +21,7 @@
 namespace weir::test {
 namespace {
 
-// What has been counted, at which hook: "tc_egress pass_no_frontend 1 packets 60 octets", in the order of the hooks.
+// Returns the counters that are not zero: "tc_egress pass_no_frontend 1 packets 60 octets", in the order of the hooks.
 std::vector<std::string> counted(const Datapath& datapath) {
     std::vector<std::string> out;
     for (std::uint32_t i = 0; i < abi::HOOK_COUNT; ++i) {
@@ -59,7 +59,7 @@ TEST_P(CountedAt, TheHookThatSawThePacket) {
     }
 }
 
-// XDP leaves it to tc, tc delivers it, its reply is undone where it leaves.
+// XDP leaves the packet to tc, tc delivers it, and egress translates its reply back.
 TEST_P(CountedAt, EachStationOfAPacketUnderItsOwnVerdict) {
     world.service().backends({{at.pod, 8080}}).frontend(frontend);
     Frame frame = Packet::tcp(client, frontend, syn).frame();
@@ -75,7 +75,7 @@ TEST_P(CountedAt, EachStationOfAPacketUnderItsOwnVerdict) {
                                               "tc_egress reply_deliver 1 packets " + reply_size + " octets"}));
 }
 
-// The socket programs on all sockets of this process's network namespace, while it lives.
+// Attaches the socket programs to all sockets of this process's network namespace during its lifetime.
 class SocketHooks {
 public:
     explicit SocketHooks(const Datapath& datapath) : skeleton_(sock_bpf::open()) {
@@ -92,7 +92,7 @@ public:
             if (bpf_map* map = bpf_object__find_map_by_name(skeleton_->obj, name.c_str()))
                 if (bpf_map__reuse_fd(map, datapath.map(name))) fail("sharing map " + name);
         if (sock_bpf::load(skeleton_.get())) fail("loading the socket programs");
-        // A mount of its own: the machine may have cgroup v2 at any place, or not mounted.
+        // Mounts cgroup v2 itself: the machine may have it at any place, or not mounted.
         maps::Fd context(fsopen("cgroup2", FSOPEN_CLOEXEC));
         if (fsconfig(context.get(), FSCONFIG_CMD_CREATE, nullptr, nullptr, 0)) fail("cgroup2");
         maps::Fd cgroup(fsmount(context.get(), FSMOUNT_CLOEXEC, 0));
@@ -114,7 +114,7 @@ private:
     std::vector<maps::Fd> links_;
 };
 
-// errno of connect(); UDP, so that no packet leaves. 0: it was fine.
+// Returns the errno of connect(), or 0. Uses UDP, so that no packet leaves.
 int connect_error(const Endpoint& to) {
     bool ipv4 = is_ipv4(to.address);
     maps::Fd socket(::socket(ipv4 ? AF_INET : AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Headers that lie and packets that end early: never a crash, never touched, whether their flow is known or not.
+// Headers that lie and packets that end early: the programs never modify them, whether their flow is known or not.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -22,7 +22,7 @@ protected:
         EXPECT_EQ(out.frame, frame);
     }
 
-    // At first of no flow, then of a known one.
+    // Runs the frames first without a flow, then with a known one.
     void untouched_either_way(const std::vector<Frame>& frames) {
         for (std::size_t i = 0; i < frames.size(); ++i) {
             SCOPED_TRACE("frame " + std::to_string(i) + ", no flow");

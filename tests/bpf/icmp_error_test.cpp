@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// ICMP errors about translated packets: whoever gets one sees what it sent itself quoted, octet by octet.
+// ICMP errors about translated packets: the receiver finds its own packet quoted, octet by octet.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -10,7 +10,7 @@ constexpr std::size_t all = 1000;
 class IcmpErrors : public DatapathTest {
 protected:
     void SetUp() override {
-        // SCTP keeps its ports here: its checksum changes with them, and is never quoted whole.
+        // SCTP keeps its ports here: its checksum covers them, and an error never quotes it.
         if (world.protocol() == IPPROTO_SCTP) remote.port = frontend.port;
         world.service().backends({remote}).frontend(frontend);
     }
@@ -20,7 +20,7 @@ protected:
         int type, code;
         std::uint32_t rest;
     };
-    // Among them the one that path MTU discovery lives on, which has the MTU in `rest`.
+    // Returns kinds of errors; among them the one of path MTU discovery, with the MTU in `rest`.
     std::vector<Kind> kinds() const {
         if (v4()) return {{3, 4, 1400}, {3, 1, 0}, {3, 3, 0}, {11, 0, 0}, {12, 0, 0x14000000}};
         return {{2, 0, 1280}, {1, 0, 0}, {1, 4, 0}, {3, 0, 0}, {4, 1, 40}};
@@ -56,7 +56,7 @@ TEST_P(IcmpErrorsDeliver, AboutAForwardPacketAreTranslatedAtEgress) {
         for (std::size_t octets :
              {std::size_t{8}, std::size_t{12}, std::size_t{16}, std::size_t{18}, std::size_t{19}, all}) {
             SCOPED_TRACE(testing::Message() << "type " << kind.type << " code " << kind.code << " quotes " << octets);
-            // A router's error comes from the frontend as the backend's own does: the client knows nobody beyond.
+            // The client gets a router's error from the frontend too, like the backend's own: it knows no other host.
             Frame by_router = error(kind, router, client_pod.address, there, octets).frame();
             untouched(world.datapath.run(Hook::UplinkIngress, by_router, world.devices.uplink), by_router,
                       abi::VERDICT_PASS_OTHER_HOOK);
@@ -75,7 +75,7 @@ TEST_P(IcmpErrorsDeliver, AboutAReplyAreTranslatedAtIngress) {
     Frame there = world.egress(sent).frame;
     for (const Kind& kind : kinds())
         for (std::size_t octets : {std::size_t{8}, all}) {
-            // The flow keeps its source, so whoever sent the error keeps its own.
+            // The flow keeps its source address, so the error's sender keeps its own.
             for (const abi::address& from : {client_pod.address, router}) {
                 Outcome out = world.leave_pod(error(kind, from, at.vip, there, octets).frame());
                 EXPECT_EQ(out.verdict, abi::VERDICT_DELIVER);
@@ -98,7 +98,7 @@ TEST_P(IcmpErrorsDeliver, LeaveTheFlowAlone) {
     auto flow = world.datapath.flow(world.tuple(client_pod, frontend));
     ASSERT_TRUE(flow);
     EXPECT_EQ(flow->flow.packets, 1u);
-    EXPECT_FALSE(flow->flow.flags & abi::FLOW_SEEN_REPLY) << "anybody can send an error";
+    EXPECT_FALSE(flow->flow.flags & abi::FLOW_SEEN_REPLY) << "any host can send an error";
 }
 
 const std::vector<Case> protocols =
@@ -109,7 +109,7 @@ INSTANTIATE_TEST_SUITE_P(, IcmpErrorsDeliver, testing::ValuesIn(protocols), case
 class IcmpErrorsDeliverUdp : public IcmpErrorsDeliver {};
 
 TEST_P(IcmpErrorsDeliverUdp, AChecksumThatIsMinusZeroIsQuotedSo) {
-    // Some payload makes the client's checksum come out as zero, which UDP writes as 0xffff (RFC 768).
+    // Searches for a payload that gives the checksum zero, which UDP writes as 0xffff (RFC 768).
     Packet packet = world.packet(client_pod, frontend);
     for (int word = 0; word < 65536; ++word) {
         packet.payload(std::string{static_cast<char>(word >> 8), static_cast<char>(word & 0xff)});
@@ -181,10 +181,10 @@ TEST_P(IcmpErrorsForward, AboutUnknownFlowsAreUntouched) {
 
 TEST_P(IcmpErrorsForward, ThatLieAreUntouched) {
     Frame there = world.arrive(world.packet(client, frontend, ack)).frame;
-    // Sent to somebody else than the sender of what they quote.
+    // The error goes to another address than the quoted packet's source.
     Frame sent = error(kinds()[0], router, at.node_other, there, 8).frame();
     untouched(world.arrive(sent), sent, abi::VERDICT_PASS_MALFORMED);
-    // Another version within.
+    // The quoted packet has another IP version.
     sent = error(kinds()[0], router, at.node, there, 8).frame();
     sent[v4() ? 42 : 62] ^= 0xf0;
     untouched(world.arrive(sent), sent, abi::VERDICT_PASS_MALFORMED);
@@ -195,7 +195,7 @@ TEST_P(IcmpErrorsForward, ThatQuoteTooLittleAreUntouched) {
     for (std::size_t octets = 0; octets < 8; ++octets) {
         Frame sent = error(kinds()[0], router, at.node, there, octets).frame();
         untouched(world.arrive(sent), sent, abi::VERDICT_PASS_MALFORMED);
-        // The rest lies behind the packet's end.
+        // The missing octets lie behind the packet's end.
         sent = error(kinds()[0], router, at.node, there, octets).trailer(20).frame();
         untouched(world.arrive(sent), sent, abi::VERDICT_PASS_MALFORMED);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The kernel's maps and the ones in memory hold the same after the same changes: the tests on the latter count.
+// The kernel's maps and those in memory have the same content after the same changes, so tests on the latter are valid.
 #include "loader/apply/kernel_writer.hpp"
 
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@ using plan::test::cidr;
 using plan::test::gone;
 using plan::test::plan_of;
 
-// The octets of all entries, sorted: a hash map has no order.
+// Returns the octets of all entries, sorted: a hash map has no order.
 template <class Entries>
 std::vector<std::string> octets(const Entries& entries) {
     std::vector<std::string> out;
@@ -61,7 +61,7 @@ TEST(KernelWriter, HoldsWhatTheMapsInMemoryHold) {
         plan::MapChanges changes;
         ASSERT_TRUE(layout.update(plan, changes).empty());
         ASSERT_TRUE(apply::write(fake, changes));
-        // The second time nothing is new, and what is to go has gone.
+        // The second time all new entries are there, and all old ones are gone.
         for (int times = 0; times < 2; ++times) {
             auto written = apply::write(kernel, changes);
             ASSERT_TRUE(written) << written.error();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do the kernel's half and ours see the same bytes? Compares the BTF of every object with maps/table.hpp (the maps,
-// their keys and values) and with maps/abi.h as the C++ compiler lays it out.
+// Checks that the programs and the agent see the same bytes. Compares the BTF of every object with maps/table.hpp (the
+// maps, their keys and values) and with maps/abi.h as the C++ compiler lays it out.
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <cxxabi.h>
@@ -49,7 +49,7 @@ struct Layout {
 // the table holds has to be here (EveryStructOfAMapIsCompared).
 const std::map<std::string, Layout>& ours() {
     static const std::map<std::string, Layout> layouts = {
-        // The union in it has no name.
+        // Its union has no name.
         {"address", {sizeof(abi::address), {{"", 0, sizeof(abi::address::bytes)}}}},
         {"frontend_key",
          {sizeof(abi::frontend_key),
@@ -223,7 +223,7 @@ std::string type_name(const btf* btf, std::uint32_t id) {
     return fmt::format("{} of {} octets", btf_is_int(type) ? "integer" : "something", btf__resolve_size(btf, id));
 }
 
-// The same of a C++ type.
+// Returns the same for a C++ type.
 template <class T>
 std::string type_name() {
     if constexpr (std::is_integral_v<T>) return fmt::format("integer of {} octets", sizeof(T));
@@ -300,13 +300,13 @@ TEST(Layout, EveryMapOfTheTableIsInEveryObjectAsTheTableSays) {
         auto compare_map = [&]<class View>(const maps::TypedRow<View>& row) {
             SCOPED_TRACE(fmt::format("map {} of {}", row.name, object.name()));
             const bpf_map* map = object.map(row.name);
-            ASSERT_TRUE(map) << "it is in the table alone";
+            ASSERT_TRUE(map) << "no object has this map of the table";
             EXPECT_EQ(bpf_map__type(map), bpf_type(row.kind));
             EXPECT_EQ(bpf_map__key_size(map), row.key_size);
             EXPECT_EQ(bpf_map__value_size(map), row.value_size);
             EXPECT_EQ(type_name(btf, bpf_map__btf_key_type_id(map)), type_name<typename View::key_type>());
             EXPECT_EQ(type_name(btf, bpf_map__btf_value_type_id(map)), type_name<typename View::value_type>());
-            // The others are placeholders, but the size of these is known to the programs.
+            // The programs rely on the size of these maps; the other sizes are placeholders.
             if (!row.size.setting && row.kind != maps::Kind::hash) {
                 EXPECT_EQ(bpf_map__max_entries(map), row.size.fixed);
             }
@@ -315,8 +315,8 @@ TEST(Layout, EveryMapOfTheTableIsInEveryObjectAsTheTableSays) {
     });
 }
 
-// maps/maps.bpf.h is part of every object. What only some objects have, and of one element, is scratch of their own; it
-// is not pinned.
+// maps/maps.bpf.h is part of every object. A map of one element that only some objects have is their own scratch space
+// and is not pinned.
 TEST(Layout, EveryMapOfAnObjectIsInTheTable) {
     std::map<std::string, std::uint32_t> entries, objects;
     std::uint32_t all = 0;

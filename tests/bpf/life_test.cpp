@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// The life of a flow: retransmission, promotion, closing, tuple reuse, a backend that leaves.
+// The life of a flow: retransmission, promotion, closing, tuple reuse, and the loss of its backend.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
 namespace {
 
-// What both protocols have in common.
+// The tests that TCP and UDP share.
 class Life : public DatapathTest {
 protected:
     Tuple forward() const { return world.tuple(client, frontend); }
@@ -65,7 +65,7 @@ TEST_P(Life, ARemovedBackendKeepsItsEstablishedFlow) {
 
 INSTANTIATE_TEST_SUITE_P(, Life, testing::ValuesIn(each_hook()), case_name);
 
-// UDP proves less than TCP does.
+// UDP: without flags, packets prove less about a connection.
 class UdpLife : public Life {};
 
 TEST_P(UdpLife, IsAssuredOnceItHasLasted) {
@@ -73,7 +73,7 @@ TEST_P(UdpLife, IsAssuredOnceItHasLasted) {
     Tuple there = read(world.arrive(world.packet(client, frontend)).frame).tuple;
     world.arrive(world.packet(there.destination, there.source));
     for (int i = 0; i < 3; ++i) EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
-    EXPECT_FALSE(assured(forward())) << "a question and its answer, or a spoofed source twice";
+    EXPECT_FALSE(assured(forward())) << "it may be one question and its answer, or a spoofed source that sends again";
     world.datapath.age_connection(forward(), 3);
     EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple, there);
     EXPECT_TRUE(assured(forward()));
@@ -81,7 +81,7 @@ TEST_P(UdpLife, IsAssuredOnceItHasLasted) {
 
 INSTANTIATE_TEST_SUITE_P(, UdpLife, testing::ValuesIn(only(each_hook(), is_udp)), case_name);
 
-// What TCP's flags say.
+// TCP: the flags tell the state of a connection.
 class TcpLife : public Life {
 protected:
     std::uint32_t flags(const Tuple& tuple) const {
@@ -98,7 +98,7 @@ TEST_P(TcpLife, ASynRetransmissionKeepsBackendAndPort) {
     auto service = world.service().backends({remote, remote2}).frontend(frontend);
     Outcome first = send(syn);
     for (int i = 0; i < 3; ++i) EXPECT_EQ(send(syn).frame, first.frame);
-    // Also after the choice would be another one.
+    // The flow stays, although a new one would get another backend now.
     service.backends({remote2, remote});
     EXPECT_EQ(send(syn).frame, first.frame);
     EXPECT_EQ(world.datapath.count_flows(world.family(), Table::Unassured), 2u);
@@ -131,7 +131,7 @@ TEST_P(TcpLife, AnAckThatHasNotSeenTheSynAckAssuresNothing) {
 }
 
 TEST_P(TcpLife, ABackendsRstAssuresNothing) {
-    // A spoofed ACK makes a flow, the backend knows nothing of it, and the next spoofed ACK would promote it.
+    // A spoofed ACK makes a flow that the backend does not know; a second spoofed ACK must not promote it.
     world.service().backends({remote}).frontend(frontend);
     Tuple there = read(send(ack).frame).tuple;
     EXPECT_EQ(answer(there, rst).verdict, abi::VERDICT_REPLY_FORWARD);
@@ -254,7 +254,7 @@ TEST_P(TcpLife, ASynRestoresAReplyDirectionThatWasEvicted) {
     world.datapath.erase_flow(there.reversed());
     EXPECT_EQ(read(send(syn).frame).tuple, there);
     Outcome back = answer(there, syn | ack);
-    EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD) << "or else the client can never connect from this port";
+    EXPECT_EQ(back.verdict, abi::VERDICT_REPLY_FORWARD) << "without it the client can never connect from this port";
 }
 
 TEST_P(TcpLife, AFlowIsNotAssuredWithoutItsReplyDirection) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Enters the test node's namespace before the first test. Where BPF is not to be had the run fails, so that nobody
-// takes a machine that cannot test for a tested one; WEIR_BPF_TESTS=skip says that this is known.
+// Enters the test node's namespace before the first test. Without BPF the run fails, so that a machine that cannot run
+// the tests does not seem to pass them; WEIR_BPF_TESTS=skip skips them knowingly.
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 
@@ -17,7 +17,7 @@ int main(int argc, char** argv) {
     libbpf_set_print([](libbpf_print_level level, const char* format, va_list arguments) {
         return level == LIBBPF_WARN ? std::vfprintf(stderr, format, arguments) : 0;
     });
-    // The build asks for the list of tests, and needs no kernel for it.
+    // The build lists the tests, which needs no kernel.
     if (GTEST_FLAG_GET(list_tests)) return RUN_ALL_TESTS();
     const char* wish = std::getenv("WEIR_BPF_TESTS");
     if (wish && std::string_view(wish) == "skip") {

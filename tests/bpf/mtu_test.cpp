@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Packets larger than the next hop takes: answered with the MTU that the route told, which the flow keeps.
+// Packets larger than the next hop takes: the datapath answers with the route's MTU, which the flow keeps.
 #include "tests/bpf/answer.hpp"
 #include "tests/bpf/case.hpp"
 
@@ -13,7 +13,7 @@ protected:
     std::size_t headers() const {
         return (world.family() == 4 ? 20u : 40u) + (world.tcp() ? 20u : world.protocol() == IPPROTO_UDP ? 8u : 12u);
     }
-    // A packet of so many octets from L3 on.
+    // Returns a packet of this many octets from L3 on.
     Frame sized(std::size_t octets) { return world.packet(client, frontend, ack).payload(octets - headers()).frame(); }
     void goes(const Outcome& out) {
         EXPECT_EQ(out.verdict, abi::VERDICT_FORWARD);
@@ -45,7 +45,7 @@ TEST_P(Mtu, TheLastOctetDecides) {
     goes(world.arrive(sized(1400)));
     for (std::size_t octets : {1401, 1402, 1450, 1500}) answered(world.arrive(sized(octets)), sized(octets), 1400);
     goes(world.arrive(sized(1400)));
-    EXPECT_EQ(world.datapath.flow(world.tuple(client, frontend))->flow.packets, 2u) << "an answered one has not gone";
+    EXPECT_EQ(world.datapath.flow(world.tuple(client, frontend))->flow.packets, 2u) << "only forwarded packets count";
 }
 
 TEST_P(Mtu, AFirstPacketThatIsTooBigIsAnsweredToo) {
@@ -111,7 +111,7 @@ TEST_P(Mtu, FragmentsAreCountedOneByOne) {
 
 INSTANTIATE_TEST_SUITE_P(, Mtu, testing::ValuesIn(each_hook()), case_name);
 
-// What the host stack is given is the host stack's to answer.
+// The host stack itself answers the packets that the datapath delivers to it.
 class MtuDeliver : public Mtu {};
 
 TEST_P(MtuDeliver, PodsPacketsAreLeftToTheHostStack) {
@@ -128,7 +128,7 @@ TEST_P(MtuDeliver, AWayWithoutANeighbourHasNoMtuOfTheWayBefore) {
     Outcome out = world.arrive(sized(1500));
     Node::ip("neigh replace " + neighbour + " lladdr 02:00:00:00:02:03 dev other nud permanent");
     goes(out);
-    EXPECT_EQ(read(out.frame).destination_mac, default_destination_mac) << "the kernel writes it once it knows it";
+    EXPECT_EQ(read(out.frame).destination_mac, default_destination_mac) << "the kernel writes the MAC once it knows it";
 }
 
 // GSO packets are larger than anything on the wire; their segments count.

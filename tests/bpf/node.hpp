@@ -39,13 +39,13 @@ public:
     static const Devices& enter();
     // Runs one ip(8) command in the namespace.
     static void ip(const std::string& command);
-    // The node as the agent would write it: its addresses, and two uplinks with native XDP.
+    // Writes the node to the maps as the agent would: its addresses, and two uplinks with native XDP.
     static void describe_devices(Datapath& datapath);
     static void describe_device(Datapath& datapath, int ifindex, std::uint32_t flags, const abi::address& source4,
                                 const abi::address& source6);
 };
 
-// Another MTU while it lives.
+// Gives a device another MTU during its lifetime.
 class DeviceMtu {
 public:
     DeviceMtu(std::string device, int mtu);

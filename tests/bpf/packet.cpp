@@ -22,21 +22,21 @@ void put32(Frame& frame, std::size_t at, std::uint32_t value) {
     put16(frame, at + 2, value & 0xffff);
 }
 
-// RFC 1071 over the octets from begin to end, starting from sum.
+// Computes the checksum of RFC 1071 over the octets from begin to end, starting from sum.
 std::uint16_t internet_checksum(const Frame& frame, std::size_t begin, std::size_t end, std::uint64_t sum) {
     for (std::size_t i = begin; i < end; ++i) sum += std::uint64_t{frame.at(i)} << ((i - begin) % 2 ? 0 : 8);
     while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
     return static_cast<std::uint16_t>(~sum);
 }
 
-// A mapped IPv4 address adds its constant 0xffff, which is zero in one's complement: no case for it.
+// Needs no case for mapped IPv4 addresses: their constant 0xffff is zero in one's complement.
 std::uint64_t sum_of(const abi::address& address) {
     std::uint64_t sum = 0;
     for (int i = 0; i < 16; i += 2) sum += address.bytes[i] << 8 | address.bytes[i + 1];
     return sum;
 }
 
-// CRC-32C bit by bit (RFC 9260, appendix A): its octets go out in little-endian order.
+// Computes CRC-32C bit by bit (RFC 9260, appendix A). The packet has its octets in little-endian order.
 std::uint32_t crc32c(const Frame& frame, std::size_t begin, std::size_t end) {
     std::uint32_t crc = 0xffffffff;
     for (std::size_t i = begin; i < end; ++i) {

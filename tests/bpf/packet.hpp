@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A packet in one expression: Packet::tcp(client, vip, syn).ttl(3).payload("x").frame().
+// Builds a packet in one expression: Packet::tcp(client, vip, syn).ttl(3).payload("x").frame().
 #pragma once
 
 #include <array>
@@ -26,10 +26,10 @@ public:
     static Packet tcp(Endpoint from, Endpoint to, int flags = ack);
     static Packet udp(Endpoint from, Endpoint to);
     static Packet sctp(Endpoint from, Endpoint to);
-    // A TCP segment with these flags, an SCTP packet or a UDP datagram, as the tuple's protocol says; other protocols
+    // Builds a TCP segment with these flags, an SCTP packet or a UDP datagram, by the tuple's protocol; other protocols
     // get ports too.
     static Packet of(const Tuple& tuple, int flags = ack);
-    // An ICMP or ICMPv6 message, as the family says; rest: the second word of its header.
+    // Builds an ICMP or ICMPv6 message, by the family; rest: the second word of its header.
     static Packet icmp(const abi::address& from, const abi::address& to, int type, int code = 0,
                        std::uint32_t rest = 0);
 
@@ -67,11 +67,11 @@ private:
     bool checksum_ = true;
 };
 
-// What an ICMP error quotes of a frame: from the IP header on, at most so many octets of the transport header.
+// Returns the part of a frame that an ICMP error quotes: the IP header and at most l4_octets of what follows it.
 Frame quotation(const Frame& frame, std::size_t l4_octets);
 
-// The frame in fragments of so many octets (a multiple of 8) each. IPv6: cut behind the fixed header and so many octets
-// of extension headers, which stay in front of each fragment header.
+// Cuts the frame into fragments of this many octets (a multiple of 8) each. For IPv6 it cuts behind the fixed header
+// and `extensions` octets of extension headers, which stay in front of each fragment header.
 std::vector<Frame> cut(const Frame& frame, std::size_t octets, std::uint32_t id, std::size_t extensions = 0);
 
 }  // namespace weir::test

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A frontend's address is a host: it answers ping. And it is no other: what it has no use for goes no further.
+// A frontend's address answers ping as a host does. The datapath drops other ICMP messages to it.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {
@@ -119,7 +119,7 @@ TEST_P(Ping, AnErrorThatNobodyCanReadGoesNoFurther) {
     auto about = [&](const Packet& quoted) {
         return Packet::icmp(at.client, at.vip, world.family() == 4 ? 3 : 1).payload(quotation(quoted.frame(), 8));
     };
-    // Nothing quoted; about no flow; about a packet that was never sent to where the error goes.
+    // Errors that quote nothing, quote no flow, or quote a packet whose source is not the error's destination.
     at_uplink(Packet::icmp(at.client, at.vip, world.family() == 4 ? 3 : 1).frame(), abi::VERDICT_DROP_VIP_PROTOCOL,
               world.drop());
     at_uplink(about(Packet::tcp(frontend, client)).frame(), abi::VERDICT_DROP_VIP_PROTOCOL, world.drop());

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Random packets by the hundred thousand (or WEIR_TEST_PACKETS), many of them of known flows, in fragments, or errors
-// about others; many of them damaged. Whatever they are: what an independent reader refuses is not modified, checksums
-// that were right stay right (and wrong ones wrong), answers are right, and the verdicts add up.
+// Random packets by the hundred thousand (or WEIR_TEST_PACKETS): packets of known flows, fragments, ICMP errors, many
+// of them damaged. The datapath never modifies a packet that an independent reader refuses. Right checksums stay right
+// (and wrong ones wrong), answers are right, and the verdicts add up.
 #include <cstdlib>
 #include <deque>
 #include <optional>
@@ -58,14 +58,14 @@ protected:
         return packet;
     }
 
-    // One of a datagram's fragments; identifications repeat, so that many later ones have had their first.
+    // Returns one of a datagram's fragments. Identifications repeat, so that many later ones follow their first.
     Frame random_fragment() {
         Frame whole = random_packet().trailer(0).frame();
         auto fragments = cut(whole, 24 + 8 * pick(8), static_cast<std::uint32_t>(pick(4)));
         return fragments[chance(50) ? 0 : pick(fragments.size())];
     }
 
-    // About a packet that went out translated, by a router on its way or by its addressee.
+    // Returns an error about a packet that left translated, from a router on its way or from its addressee.
     Frame random_error(const Frame& about) {
         Tuple tuple = read(about).tuple;
         bool v4 = is_ipv4(tuple.source.address);
@@ -116,7 +116,7 @@ protected:
         return try_to([](const Frame& f) { return read_icmp(f); }, frame);
     }
 
-    // From where on nothing may change: behind the checksum.
+    // Returns the offset behind the checksum, from which nothing may change.
     static std::size_t fixed_from(const Reading& reading) {
         constexpr std::size_t udp_end = 8, tcp_end = 18, sctp_end = 12;
         std::uint8_t protocol = reading.tuple.protocol;
@@ -128,7 +128,7 @@ protected:
     }
     static std::uint8_t ttl_of(const Frame& frame) { return frame[frame[12] == 0x08 ? 22 : 21]; }
 
-    // A question that was sent back as something else.
+    // Returns whether the datapath sent the packet back as an answer.
     static bool is_answer(const Frame& frame, const Outcome& out) {
         return std::equal(out.frame.begin(), out.frame.begin() + 6, frame.begin() + 6) &&
                std::equal(out.frame.begin() + 6, out.frame.begin() + 12, frame.begin());
@@ -153,7 +153,7 @@ protected:
                       std::tuple(after->type, after->code, after->rest, after->body.size()));
             ++errors;
         } else {
-            // A fragment, then: behind its IP header the first one's ports and checksum change, and nothing else.
+            // It must be a fragment: behind the IP header only ports and checksum may change, and only in the first.
             bool v4 = frame[12] == 0x08;
             ASSERT_TRUE(!v4 || ((frame[20] & 0x3f) | frame[21])) << "neither readable nor a fragment";
             ASSERT_EQ(frame.size(), out.frame.size());
@@ -166,7 +166,7 @@ protected:
     }
 
     void check_answer(const Frame& frame, const Outcome& out) {
-        // An echo of a damaged ping, a quotation of a damaged packet: what was wrong stays so.
+        // An echo of a damaged ping or a quotation of a damaged packet keeps the wrong checksum.
         bool right = false;
         try {
             right = static_cast<bool>(checksums_right(frame));
@@ -202,7 +202,7 @@ TEST_P(Random, PacketsComeOutRightOrAsTheyWere) {
         readable += try_read(frame).has_value();
         if (out.frame == frame) continue;
         ++changed;
-        ASSERT_NE(out.action, drop) << "changed and dropped";
+        ASSERT_NE(out.action, drop) << "the datapath changed a packet and dropped it";
         if (is_answer(frame, out))
             check_answer(frame, out);
         else
@@ -224,9 +224,9 @@ TEST_P(Random, PacketsComeOutRightOrAsTheyWere) {
     EXPECT_EQ(counted_drops, dropped);
     EXPECT_EQ(counted_answers, answers);
     EXPECT_EQ(counted_rewrites, changed - answers);
-    // The generator has to reach what it is meant to test.
+    // Enough packets must reach the code under test.
     EXPECT_GT(readable, static_cast<std::uint64_t>(packets) / 2);
-    // A workload sends no errors about its own packets; those about replies are made with egress.
+    // A workload sends no errors about its own packets; the egress case covers errors about replies.
     if (hook != Hook::WorkloadIngress) {
         EXPECT_GT(errors, static_cast<std::uint64_t>(packets) / 200);
     }

@@ -30,7 +30,7 @@ std::uint32_t big32(Octets octets, std::size_t at) {
     return big16(octets, at) << 16 | big16(octets, at + 2);
 }
 
-// RFC 9260, appendix A, by a table; 0xffffffff complemented over an empty message.
+// Computes the CRC of RFC 9260, appendix A, with a table.
 std::uint32_t crc32c(Octets octets) {
     static const std::array<std::uint32_t, 256> table = [] {
         std::array<std::uint32_t, 256> entries{};
@@ -46,7 +46,7 @@ std::uint32_t crc32c(Octets octets) {
     return ~crc;
 }
 
-// Where things are; filled before anything is judged.
+// The offsets and lengths within a frame.
 struct Layout {
     bool v4 = false;
     std::size_t l4 = 0, end = 0;
@@ -59,7 +59,7 @@ std::size_t l4_header(std::uint8_t protocol) {
     return protocol == IPPROTO_TCP ? 20 : protocol == IPPROTO_SCTP ? 12 : 8;
 }
 
-// quoted: it may be a first fragment, and of its transport header the first 8 octets have to be there, and no more.
+// Throws for a malformed frame. quoted: it may be a first fragment, and needs only 8 octets of its transport header.
 Layout layout_of(Octets frame, bool quoted = false) {
     Layout layout;
     std::uint32_t type = big16(frame, 12);
@@ -149,7 +149,7 @@ bool is_error(const Layout& layout, std::uint8_t type) {
     return layout.v4 ? type == 3 || type == 11 || type == 12 : type < 128;
 }
 
-// The quoted packet with an Ethernet header in front.
+// Returns the quoted packet with an Ethernet header in front.
 Frame quoted_frame(bool v4, Octets quoted) {
     Frame frame(14 + quoted.size());
     std::copy(quoted.begin(), quoted.end(), frame.begin() + 14);
@@ -164,11 +164,11 @@ Frame quoted_frame(bool v4, Octets quoted) {
         if (auto result = header_right(frame); !result) return result << " (quoted)";
     try {
         Layout layout = layout_of(frame);
-        // No sender of SCTP looks at the CRC of what comes back: ports and tag tell (RFC 9260, 10).
+        // A sender of SCTP does not check the quoted CRC, but ports and tag (RFC 9260, 10).
         if (layout.protocol == IPPROTO_SCTP) return ::testing::AssertionSuccess();
         if (auto result = transport_right(frame, layout); !result) return result << " (quoted)";
     } catch (const std::runtime_error&) {
-        // Not quoted whole, or nothing that has a checksum of its own.
+        // The packet is not quoted whole, or its protocol has no checksum.
     }
     return ::testing::AssertionSuccess();
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What does a frame say, and is every checksum in it right? Shares no code with the builder: each checks the other.
+// Reads the fields of a frame and verifies its checksums. Shares no code with the builder: each checks the other.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -21,7 +21,7 @@ struct Reading {
     Frame payload;
 };
 
-// Throws std::runtime_error where the frame is no complete TCP, UDP or SCTP packet.
+// Throws std::runtime_error if the frame is no complete TCP, UDP or SCTP packet.
 Reading read(std::span<const std::uint8_t> frame);
 
 struct Message {
@@ -30,28 +30,28 @@ struct Message {
     std::uint8_t ttl = 0;
     std::uint8_t type = 0, code = 0;
     std::uint32_t rest = 0;  // the second word of the header
-    Frame body;              // of an error: the packet that it quotes, from the IP header on
+    Frame body;              // of an error: the quoted packet, from the IP header on
 };
 
-// Throws std::runtime_error where the frame is no complete ICMP or ICMPv6 message.
+// Throws std::runtime_error if the frame is no complete ICMP or ICMPv6 message.
 Message read_icmp(std::span<const std::uint8_t> frame);
 
-// The tuple of a quoted packet; its ports are there if anything of it is.
+// Returns the tuple of the quoted packet, of which the ports are always quoted, or throws std::runtime_error.
 Tuple quoted_tuple(const Message& message);
 
-// Recomputes every checksum from scratch: IPv4 header, TCP, UDP, SCTP, ICMP, ICMPv6; within ICMP errors those of the
-// quoted packet too, of its transport header (but for SCTP) where it is quoted whole.
+// Recomputes every checksum from scratch: IPv4 header, TCP, UDP, SCTP, ICMP, ICMPv6. Within ICMP errors it also checks
+// the quoted IPv4 header, and the quoted TCP or UDP checksum if the error quotes the whole packet.
 ::testing::AssertionResult checksums_right(std::span<const std::uint8_t> frame);
 
-// The same packet travelling back: addresses and ports exchanged, both Ethernet addresses too. Checksums stay right,
-// since sums do not depend on order.
+// Returns the packet as if it travelled back: addresses, ports and Ethernet addresses are swapped. Checksums stay
+// right, since sums do not depend on order.
 Frame turned_around(const Frame& frame);
 
-// The datagram that the fragments make together, as one frame without a fragment header; throws std::runtime_error
-// where they leave a gap, differ in their addresses, or an IPv4 header checksum is wrong.
+// Returns the datagram that the fragments form, as one frame without a fragment header. Throws std::runtime_error if
+// they leave a gap or differ in their addresses, or if an IPv4 header checksum is wrong.
 Frame reassembled(const std::vector<Frame>& fragments);
 
-// Equal but for what a router changes: Ethernet addresses, TTL, and the checksum over the TTL.
+// Compares two frames except for the fields that a router changes: Ethernet addresses, TTL, and the checksum over it.
 ::testing::AssertionResult equal_but_for_routing(const Frame& a, const Frame& b);
 
 }  // namespace weir::test

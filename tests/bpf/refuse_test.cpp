@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every reason to drop or to answer in the place of a backend, each under its name.
+// Every reason to drop a packet or to answer in place of a backend, each counted under its own verdict.
 #include "tests/bpf/answer.hpp"
 #include "tests/bpf/case.hpp"
 
@@ -13,14 +13,14 @@ protected:
         EXPECT_EQ(out.verdict, verdict);
         EXPECT_EQ(out.action, world.drop());
     }
-    // Sends an error back, in the name of the address given.
+    // Expects an error back, sent from the address given.
     void answers(const Packet& packet, abi::verdict verdict, IcmpError error, const abi::address& from) {
         Outcome out = world.arrive(packet);
         EXPECT_EQ(out.verdict, verdict);
         EXPECT_EQ(out.action, world.send_back());
         EXPECT_TRUE(is_error_about(out.frame, packet.frame(), error, from));
     }
-    // What a service without backends says: RST, or port unreachable.
+    // Expects the answer of a service without backends: RST, or port unreachable.
     void rejects(const Outcome& out, const Frame& sent, int action, abi::verdict verdict) {
         EXPECT_EQ(out.verdict, verdict);
         EXPECT_EQ(out.action, action);

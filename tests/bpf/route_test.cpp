@@ -7,7 +7,7 @@ namespace {
 
 class Route : public DatapathTest {
 protected:
-    // Routes `remote` over the other uplink; the destructor takes that back.
+    // Routes `remote` over the other uplink; the destructor removes the route.
     class Detour {
     public:
         explicit Detour(int family)
@@ -91,7 +91,7 @@ TEST_P(Route, ANeighbourThatWasLostIsLeftToTc) {
         EXPECT_EQ(read(out.frame).tuple, there);
     }
     Node::ip("neigh replace " + neighbour + " lladdr 02:00:00:00:02:02 dev uplink nud permanent");
-    EXPECT_EQ(send().destination_mac, remote_node_mac) << "found without another bump";
+    EXPECT_EQ(send().destination_mac, remote_node_mac) << "the new MAC is found without another bump";
 }
 
 INSTANTIATE_TEST_SUITE_P(, Route, testing::ValuesIn(each_hook()), case_name);

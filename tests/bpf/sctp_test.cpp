@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// SCTP: its checksum covers the ports and not the addresses, and is a CRC: recomputed from scratch for every packet.
+// SCTP: its checksum is a CRC over the ports but not the addresses. The tests recompute it for every packet.
 #include <random>
 
 #include "tests/bpf/case.hpp"
@@ -9,7 +9,7 @@ namespace {
 
 class Sctp : public DatapathTest {
 protected:
-    // One buffer of a tc test run holds no more.
+    // The kernel's buffer for a tc test run holds no more.
     std::size_t longest() const { return world.xdp() ? 8000 : 3000; }
 
     void both_ways(const Endpoint& backend, std::size_t octets) {
@@ -52,7 +52,7 @@ TEST_P(Sctp, TheClientsPortIsKeptWhereItIsFree) {
     world.service().backends({remote}).frontend(frontend);
     EXPECT_EQ(read(world.arrive(world.packet(client, frontend)).frame).tuple.source, (Endpoint{at.node, client.port}));
     Tuple second = read(world.arrive(world.packet({at.other_client, client.port}, frontend)).frame).tuple;
-    EXPECT_GE(second.source.port, 61000) << "taken by another client";
+    EXPECT_GE(second.source.port, 61000) << "another client has the port already";
     Frame back = world.arrive(Packet::of(second.reversed()).payload(9)).frame;
     EXPECT_TRUE(checksums_right(back));
     EXPECT_EQ(read(back).tuple, world.tuple(frontend, {at.other_client, client.port}));
@@ -105,7 +105,7 @@ TEST_P(Sctp, FragmentsWithUnchangedPortsMakeTheDatagram) {
 }
 
 TEST_P(Sctp, AFirstFragmentWithChangedPortsIsDropped) {
-    // Its checksum would need the length of the whole datagram.
+    // The checksum needs all of the datagram, and no fragment has it.
     world.service().backends({remote}).frontend(frontend);
     Frame first = cut(world.packet(client, frontend).payload(1000).frame(), 400, 4)[0];
     Outcome out = world.arrive(first);

@@ -52,7 +52,7 @@ class SlotWriter : public testing::TestWithParam<std::uint32_t> {};
 
 TEST_P(SlotWriter, WritesItsRangesAndNothingElse) {
     auto map = make_map(GetParam());
-    // Neighbours, one alone within its page, one larger than a batch of lines, and one that ends with the map.
+    // Adjacent tables, one alone on its page, one larger than a batch of lines, and one that ends with the map.
     const auto last = all_lines - plan::lines_of(plan::maglev_size(2));
     std::vector<plan::SlotTable> tables = {table_of(3, 2), table_of(17, 1), table_of(18, 50), table_of(5000, 1000),
                                            table_of(last, 2)};
@@ -76,7 +76,7 @@ TEST_P(SlotWriter, ATableBeyondTheEndIsAnErrorAfterThoseBeforeIt) {
     EXPECT_EQ(map.lookup(2)->backend_id[0], untouched);
 }
 
-// The second: a map that an agent of before made.
+// The second is a map as earlier agents made it.
 INSTANTIATE_TEST_SUITE_P(Maps, SlotWriter, testing::Values(BPF_F_MMAPABLE, 0u),
                          [](const auto& info) { return info.param == BPF_F_MMAPABLE ? "Mapped" : "InBatches"; });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A range of SNAT ports that assured flows have used up: what still works, what is counted, and how it ends.
+// A range of SNAT ports that assured flows have used up: the flows that still work, the counts, and the recovery.
 #include <unistd.h>
 
 #include "loader/apply/sweeper.hpp"
@@ -23,7 +23,7 @@ protected:
         return settings;
     }
     Endpoint from(int i) const { return {at.client, static_cast<std::uint16_t>(40000 + i)}; }
-    // Connections until the range is used up; their tuples after the rewrite.
+    // Opens connections until the range is used up and returns their tuples after the rewrite.
     std::vector<Tuple> use_up() {
         std::vector<Tuple> flows;
         for (int i = 0; i < ports; ++i) flows.push_back(few.establish(from(i), frontend));
@@ -37,7 +37,7 @@ protected:
         EXPECT_TRUE(uses) << uses.error();
         return uses.value_or(std::vector<SnatUse>{});
     }
-    // What the last sweep has counted from the node's address to an endpoint.
+    // Returns the last sweep's count for flows from the node's address to an endpoint.
     SnatUse use_of(const Endpoint& endpoint) const { return use_of(at.node, endpoint); }
     SnatUse use_of(const abi::address& source, const Endpoint& endpoint) const {
         view::SnatPool pool{source, {endpoint.address, htons(endpoint.port), few.protocol()}};
@@ -81,7 +81,7 @@ TEST_P(SnatUsage, ExpiredFlowsGiveTheirPortsBack) {
     few.datapath.age_flow(flows[3].reversed(), 100'000);
     EXPECT_EQ(few.datapath.sweep().expired, 1u);
     EXPECT_EQ(use_of(remote).kept, ports - 1u);
-    EXPECT_EQ(few.establish(from(100), frontend).source, flows[3].source) << "the one that is free";
+    EXPECT_EQ(few.establish(from(100), frontend).source, flows[3].source) << "it gets the one free port";
     EXPECT_EQ(open(101, frontend), abi::VERDICT_DROP_NO_SNAT_PORT);
 }
 
@@ -90,14 +90,14 @@ TEST_P(SnatUsage, AFlowsOwnReplyEntryIsNoConflict) {
     few.datapath.erase_flow(few.tuple(from(5), frontend));
     EXPECT_EQ(open(100, frontend), abi::VERDICT_DROP_NO_SNAT_PORT);
     EXPECT_EQ(read(few.arrive(few.packet(from(5), frontend)).frame).tuple, flows[5])
-        << "its own port, though none is free";
+        << "the flow keeps its own port, though none is free";
 }
 
 TEST_P(SnatUsage, AFlowThatIsMadeAgainIsCountedOnce) {
     for (int i = 0; i < 3; ++i) few.establish(from(i), frontend);
     few.datapath.erase_flow(few.tuple(from(1), frontend));
     EXPECT_EQ(few.arrive(few.packet(from(1), frontend)).verdict, abi::VERDICT_FORWARD);
-    EXPECT_EQ(few.datapath.count_flows(few.family(), Table::Unassured), 2u) << "its reply direction is assured still";
+    EXPECT_EQ(few.datapath.count_flows(few.family(), Table::Unassured), 2u) << "its reply direction is still assured";
     sweep_expecting(3, 0);
 }
 
@@ -137,7 +137,7 @@ TEST_P(SnatUsage, WhatASweepThatDidNotEndHasLeftIsForgotten) {
     few.datapath.sweep();
     abi::snat_usage_key gone{
         .source = at.node, .backend = at.remote2, .backend_port_be = htons(1), .protocol = few.protocol(), .pad = 0};
-    // Half counted, whichever number it had: none, one of the past, one that this kernel has not reached.
+    // A count left by an unfinished sweep, with any sweep number: none, a past one, one not reached yet.
     for (std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, ~std::uint64_t{0}, ~std::uint64_t{0} - 1}) {
         abi::snat_usage_key key{.source = at.node,
                                 .backend = at.remote,
@@ -184,7 +184,7 @@ TEST_P(SnatUsage, AMapThatIsFullFailsNoSweep) {
     few.datapath.age_flow(few.tuple(from(3), frontend), 100'000);
     few.datapath.age_flow(flows[3].reversed(), 100'000);
     EXPECT_EQ(few.datapath.sweep().expired, 1u);
-    EXPECT_TRUE(read_uses().empty()) << "there was no room";
+    EXPECT_TRUE(read_uses().empty()) << "the map of counts was full";
     sweep_expecting(ports - 1, 0);
 }
 
@@ -205,7 +205,7 @@ TEST_P(SnatUsage, PortsOutsideTheRangeAreNotOfIt) {
     few.establish(from(0), frontend);
     Settings settings = few_ports();
     settings.config.snat_port_min = settings.config.snat_port_max = 50000;
-    // As an agent with another range finds the flows of the last one.
+    // The agent starts with another range and finds the flows of the last one.
     World narrow{GetParam(), settings};
     narrow.service().backends({remote}).frontend(frontend);
     Tuple tuple = narrow.establish(from(0), frontend);
@@ -224,7 +224,7 @@ TEST_P(SnatUsage, ServicesWithOneEndpointShareItsPorts) {
     auto uses = read_uses();
     ASSERT_EQ(uses.size(), 2u);
     EXPECT_EQ(uses[0].kept, 4u);
-    EXPECT_EQ(uses[0].pool, use_of(remote).pool) << "the one most used comes first";
+    EXPECT_EQ(uses[0].pool, use_of(remote).pool) << "the most used pool comes first";
     EXPECT_EQ(uses[1].kept, 1u);
     EXPECT_EQ(read_uses(2).size(), 1u);
     EXPECT_EQ(read_uses(5).size(), 0u);
@@ -236,7 +236,7 @@ TEST_P(SnatUsage, AnIdThatIsGivenToAnotherEndpointTakesNoCountsAlong) {
     few.tables.set_backend(service.ids()[0], {at.remote2, 9999}, few.protocol(), other.id());
     sweep_expecting(3, 0);
     EXPECT_EQ(use_of({at.remote2, 9999}).ports(), 0u);
-    // And the endpoint comes back with a new id.
+    // The endpoint comes back with a new id.
     few.service().backends({remote}).frontend({at.vip2, 81});
     few.establish(from(3), {at.vip2, 81});
     sweep_expecting(4, 0);
@@ -244,7 +244,7 @@ TEST_P(SnatUsage, AnIdThatIsGivenToAnotherEndpointTakesNoCountsAlong) {
 
 TEST_P(SnatUsage, EachAddressOfTheNodeHasTheRangeForItself) {
     use_up();
-    // The same way out, with another address of this node.
+    // Flows leave by the same device with another address of this node.
     Node::describe_device(few.datapath, few.devices.uplink, abi::DEVICE_UPLINK | abi::DEVICE_XDP_XMIT,
                           few.family() == 4 ? at.node_other : abi::address{},
                           few.family() == 6 ? at.node_other : abi::address{});
@@ -254,7 +254,7 @@ TEST_P(SnatUsage, EachAddressOfTheNodeHasTheRangeForItself) {
     EXPECT_EQ(use_of(at.node_other, remote).kept, ports - 3u);
     auto fullest = view::fullest_pools(read_uses());
     ASSERT_EQ(fullest.size(), 1u);
-    EXPECT_EQ(fullest.begin()->second.ports(), ports) << "never more than there are";
+    EXPECT_EQ(fullest.begin()->second.ports(), ports) << "the count never exceeds the range";
 }
 
 INSTANTIATE_TEST_SUITE_P(, SnatUsage, testing::ValuesIn(each_hook()), case_name);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which source port does a flow get, what if it is taken, and what if none is left?
+// The source port of a flow: the choice, a port that is taken, and a range without a free one.
 #include <set>
 
 #include "tests/bpf/case.hpp"
@@ -28,7 +28,7 @@ TEST_P(SourcePort, ARangeOfOnePortServesOneFlowAndCountsTheOthers) {
 }
 
 TEST_P(SourcePort, ATakenPortIsLeftToItsFlow) {
-    // As many flows as ports: nearly all of them collide with one before.
+    // As many flows as ports: nearly every flow's first choice is taken by an earlier one.
     World world(GetParam(), port_range(61000, 61015));
     world.service().backends({remote}).frontend(frontend);
     std::set<std::uint16_t> ports;
@@ -44,7 +44,7 @@ TEST_P(SourcePort, ATakenPortIsLeftToItsFlow) {
     EXPECT_EQ(ports.size(), 16u);
     EXPECT_EQ(*ports.begin(), 61000);
     EXPECT_EQ(*ports.rbegin(), 61015);
-    // One more: the flow that has waited longest for its reply gives way.
+    // One flow more takes the port of the flow that has waited longest for its reply.
     Outcome more = world.arrive(world.packet({at.client, 50000}, frontend, syn));
     EXPECT_EQ(more.verdict, abi::VERDICT_FORWARD);
     EXPECT_FALSE(world.datapath.flow(world.tuple({at.client, 40000}, frontend)));
@@ -103,7 +103,7 @@ TEST_P(SourcePort, AFloodOfFirstPacketsDoesNotKeepThePorts) {
 }
 
 TEST_P(SourcePort, AForwardEntryThatWasEvictedIsRecoveredWithItsPort) {
-    // Others take the ports around it, so that only the claim itself can tell.
+    // Other flows hold the ports around it, so only the flow's own claim can lead back to its port.
     World world(GetParam(), port_range(61000, 61015));
     world.service().backends({remote}).frontend(frontend);
     for (std::uint16_t i = 0; i < 8; ++i)
@@ -125,7 +125,7 @@ TEST_P(SourcePort, AForwardEntryThatWasEvictedIsRecoveredWithItsPort) {
 class PortCrowd : public DatapathTest {};
 
 TEST_P(PortCrowd, ARangeIsUsedUpBeforeItFails) {
-    // Were candidates ports beside each other, two thirds of the range would be full of stretches of 24 that are taken.
+    // Fails if candidates are adjacent ports: from two thirds on, the range has stretches of 24 taken ports.
     World world(GetParam(), port_range(61000, 61999));
     world.service().backends({remote}).frontend(frontend);
     int failed = 0;
@@ -150,7 +150,7 @@ TEST_P(PortCrowd, AHandshakeOutlivesAFloodThatHoldsEveryPort) {
     };
     flood(20000, 2000);
     Tuple there = read(world.arrive(world.packet(client, frontend, syn)).frame).tuple;
-    // A quarter as many as there are ports: of any few that hold candidates some are older than the handshake.
+    // A quarter as many flows as ports: among a new flow's candidates some holders are older than the handshake.
     flood(30000, 250);
     Outcome back = world.arrive(world.packet(there.destination, there.source, syn | ack));
     EXPECT_EQ(read(back.frame).tuple, world.tuple(frontend, client));
@@ -179,10 +179,10 @@ TEST_P(ClosedPort, TheOneClosedLongestIsTakenOver) {
     small.service().backends({remote}).frontend(frontend);
     Tuple first = small.establish({at.client, 40001}, frontend);
     Tuple second = small.establish({at.client, 40002}, frontend);
-    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "both are in use";
+    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "both ports are in use";
     close(40001, first);
     close(40002, second);
-    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "both may still have something to say";
+    EXPECT_EQ(connect(40003).verdict, abi::VERDICT_DROP_NO_SNAT_PORT) << "packets of both may still be under way";
     age(40001, first, 2);
     age(40002, second, 3);
     Outcome third = connect(40003);
@@ -190,7 +190,7 @@ TEST_P(ClosedPort, TheOneClosedLongestIsTakenOver) {
     EXPECT_EQ(read(third.frame).tuple.source, second.source);
     Outcome back = small.arrive(turned_around(third.frame));
     EXPECT_EQ(read(back.frame).tuple, small.tuple(frontend, {at.client, 40003}));
-    EXPECT_FALSE(small.datapath.flow(small.tuple({at.client, 40002}, frontend))) << "both directions have gone";
+    EXPECT_FALSE(small.datapath.flow(small.tuple({at.client, 40002}, frontend))) << "both directions are gone";
     EXPECT_TRUE(small.datapath.flow(small.tuple({at.client, 40001}, frontend)));
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Who may come in: loadBalancerSourceRanges, and the addresses of the service CIDR that no Service has.
+// Access by source: loadBalancerSourceRanges, and the addresses of the service CIDR that no Service has.
 #include <algorithm>
 
 #include "tests/bpf/case.hpp"
@@ -13,7 +13,7 @@ protected:
         if (world.family() == 4) return {"203.0.113.0/29", "10.244.1.6/32", "2001:db8:f::/48"};
         return {"2001:db8:f::/126", "2001:db8:1:1::6/128", "203.0.113.0/24"};
     }
-    // Inside and outside of the first range.
+    // Return addresses inside and outside of the first range.
     abi::address near(std::uint8_t last) const {
         abi::address result = at.client;
         result.bytes[15] = last;
@@ -55,7 +55,7 @@ TEST_P(SourceRange, AreNoBusinessOfOtherServices) {
     Endpoint stranger{near(200), 40000};
     EXPECT_EQ(world.arrive(world.packet(stranger, open, syn)).verdict, abi::VERDICT_FORWARD);
     EXPECT_EQ(world.arrive(world.packet(client, other, syn)).verdict, abi::VERDICT_DROP_SOURCE_RANGE)
-        << "another service's ranges admit nobody here";
+        << "another service's ranges do not admit a client here";
 }
 
 TEST_P(SourceRange, AreAskedBeforeAnythingIsTold) {
@@ -82,14 +82,14 @@ TEST_P(SourceRange, FragmentsAreHeldToThem) {
     world.service().source_ranges(ranges()).backends({remote}).frontend(frontend);
     auto fragments = cut(world.packet({near(200), 40000}, frontend).payload(1000).frame(), 400, 3);
     refused(world.arrive(fragments[0]), fragments[0], world.drop());
-    // What was refused left nothing by which the others could be known.
+    // The refused first fragment left no entry by which the datapath could match the later ones.
     EXPECT_EQ(world.arrive(fragments[1]).verdict, abi::VERDICT_DROP_VIP_PROTOCOL);
     EXPECT_EQ(flows(), 0u);
 }
 
 INSTANTIATE_TEST_SUITE_P(, SourceRange, testing::ValuesIn(each_hook()), case_name);
 
-// config.service_ranges.
+// Tests of config.service_ranges.
 class ServiceRange : public testing::TestWithParam<Case> {
 protected:
     static abi::address_range range(const std::string& base, const std::string& mask) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Would older kernels refuse the programs for their stack? A chain of calls has 512 bytes of it, and before Linux 6.8
-// each function's share counts in steps of 32 bytes, since then in steps of 16 (kernel/bpf/verifier.c,
-// check_max_stack_depth): what loads here may be too much there.
+// Checks that the stack of the programs fits older kernels. A chain of calls gets 512 bytes. Before Linux 6.8 the
+// verifier rounds each function's share up to 32 bytes, later to 16 (kernel/bpf/verifier.c, check_max_stack_depth), so
+// an older kernel may refuse a program that loads here.
 #include <bpf/libbpf.h>
 #include <gtest/gtest.h>
 
@@ -26,7 +26,7 @@ struct Function {
     std::set<std::size_t> calls;  // first instructions
 };
 
-// By first instruction. `depths` is the verifier's, in the order of the program's functions.
+// Returns the functions by first instruction. `depths` is the verifier's, in the order of the program's functions.
 std::map<std::size_t, Function> functions_of(std::span<const bpf_insn> program,
                                              const std::vector<std::size_t>& depths) {
     std::map<std::size_t, Function> functions{{0, {}}};
@@ -48,7 +48,7 @@ std::map<std::size_t, Function> functions_of(std::span<const bpf_insn> program,
     return functions;
 }
 
-// Of the chain of calls that takes most.
+// Returns the stack of the chain of calls that takes most.
 std::size_t deepest(const std::map<std::size_t, Function>& functions, std::size_t start) {
     const Function& function = functions.at(start);
     std::size_t below = 0;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is refused leaves nothing: no entry of any map comes, goes or changes but counters, from whatever many sources
-// it comes, whole or in fragments. So nobody who is refused can fill or turn over a table.
+// A refused packet changes no entry of any map except for counters, from however many sources such packets come, whole
+// or in fragments. So a refused sender can neither fill a table nor push out its entries.
 #include <algorithm>
 #include <functional>
 
@@ -25,7 +25,7 @@ Settings small_tables() {
 
 class Stateless : public testing::TestWithParam<Case> {
 protected:
-    // Another service is in use: there is something in the tables that could be lost.
+    // Puts another service to use, so that the tables have entries that could be lost.
     void SetUp() override {
         world.service().backends({remote}).affinity(100).frontend(used);
         established_ = world.establish(friendly, used);
@@ -50,7 +50,7 @@ protected:
         EXPECT_EQ(before.differences(Contents::of(world.datapath)), std::vector<std::string>{});
     }
 
-    // Of many senders to one address: whole, first fragments, and such as follow them.
+    // Expects packets of many senders to one address to be refused: whole ones, first fragments and later ones.
     void refused(const Endpoint& to, int flags, abi::verdict verdict, const Send& send) {
         std::vector<Frame> whole, first, later;
         for (int i = 0; i < senders; ++i) {
@@ -116,7 +116,7 @@ TEST_P(Stateless, NoLocalBackend) {
     refused_from_outside(frontend, syn, abi::VERDICT_DROP_NO_LOCAL_BACKEND);
 }
 
-// Answers have a budget, in a map of the programs' own; nothing else remembers them.
+// Answers have a budget, in a map of the programs' own; no other map changes with them.
 TEST_P(Stateless, NoBackendAndUnusedPort) {
     world.service().affinity(100).frontend(frontend, {.cluster = abi::SCOPE_REJECT, .external = abi::SCOPE_REJECT});
     for (auto [port, verdict] : {std::pair(80, abi::VERDICT_REJECT_NO_BACKEND), {81, abi::VERDICT_REJECT_NO_PORT}}) {
@@ -125,7 +125,7 @@ TEST_P(Stateless, NoBackendAndUnusedPort) {
     }
 }
 
-// Of new flows and of one that is established; all that is in the tables.
+// Malformed packets of new flows and of an established one; compares all maps.
 TEST_P(Stateless, Malformed) {
     world.service().backends({remote}).affinity(100).frontend(frontend);
     Tuple reply = established_.reversed();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// skbs that the device has summed (CHECKSUM_COMPLETE): what it summed has to follow every rewrite. The kernel looks:
-// after a test run it compares skb->csum with the packet, and fails the run.
+// skbs that the device has summed (CHECKSUM_COMPLETE): skb->csum must follow every rewrite. After a test run the kernel
+// compares it with the packet, and fails the run if it is wrong.
 #include "tests/bpf/case.hpp"
 
 namespace weir::test {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the sweeper takes away, what it leaves, and whether it counts right. One count is one flow, both directions.
+// The flows that the sweeper deletes, those that it leaves, and its counts. One count is one flow, both directions.
 #include <chrono>
 
 #include "tests/bpf/case.hpp"
@@ -23,7 +23,7 @@ protected:
         return world.datapath.count_flows(world.family(), Table::Unassured) +
                world.datapath.count_flows(world.family(), Table::Assured);
     }
-    // One sweep, and what it must have found.
+    // Sweeps once and checks the result.
     void sweeps(std::uint64_t expired, std::uint64_t closed, std::uint64_t orphaned, std::size_t left) {
         std::size_t before = flows();
         abi::sweep_result result = world.datapath.sweep();
@@ -48,13 +48,13 @@ TEST_P(Sweep, NothingIsLookedForWhereNothingCanBe) {
         while (!world.datapath.sweep().at_rest) ASSERT_LT(std::chrono::steady_clock::now(), deadline);
     };
     until_rest();
-    // A pair of the ring first, an entry of the assured tables then: both are found, and end the rest.
+    // A pair of the ring, and later an entry of the assured tables: the sweeper finds each and is not at rest any more.
     start();
     auto found = world.datapath.sweep();
     EXPECT_EQ(found.at_rest, 0U);
     EXPECT_EQ(found.visited, 2U);
     world.establish({at.client, 40001}, frontend);
-    // Longer than it takes where nothing is there.
+    // Sweeps for longer than the sweeper needs to come to rest with empty tables.
     auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
     do {
         found = world.datapath.sweep();

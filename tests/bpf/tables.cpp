@@ -20,7 +20,7 @@ Service& Service::backends(const std::vector<Endpoint>& endpoints) {
     return *this;
 }
 
-// As the agent does: the frontends follow to what is new.
+// Writes the frontends again, so that they lead to the new entries, as the agent does.
 void Service::write_frontends() {
     for (const auto& [endpoint, scopes] : std::vector(std::exchange(frontends_, {}))) frontend(endpoint, scopes);
 }

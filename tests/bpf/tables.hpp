@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Services in one expression: tables.service(IPPROTO_TCP).backends({a, b}).frontend(vip).
+// Builds a service in one expression: tables.service(IPPROTO_TCP).backends({a, b}).frontend(vip).
 #pragma once
 
 #include <cstdint>
@@ -13,7 +13,7 @@ namespace weir::test {
 
 class Tables;
 
-// What each scope of a frontend is offered.
+// The action of each scope of a frontend.
 struct Scopes {
     abi::scope_action cluster = abi::SCOPE_BALANCE;
     abi::scope_action external = abi::SCOPE_BALANCE;
@@ -26,9 +26,9 @@ public:
     // sessionAffinity: ClientIP, and loadBalancerSourceRanges ("10.0.0.0/8").
     Service& affinity(std::uint64_t seconds);
     Service& source_ranges(const std::vector<std::string>& prefixes);
-    // Of which set the range of a scope is made, see struct frontend.
+    // Sets the set of backends from which each scope's range is made, see struct frontend.
     Service& members(std::uint8_t cluster, std::uint8_t external);
-    // Slots of the given ids, whatever they are: for what an agent should never write.
+    // Writes slots with the given ids unchecked, for entries that an agent should never write.
     Service& slots(const std::vector<std::uint32_t>& ids);
     const std::vector<std::uint32_t>& ids() const { return ids_; }
     std::uint32_t id() const { return id_; }
@@ -54,13 +54,13 @@ class Tables {
 public:
     explicit Tables(Datapath& datapath) : datapath_(&datapath) {}
     Service service(std::uint8_t protocol) { return {*this, protocol, next_service_++}; }
-    // The backend takes no new connections any more; or does again.
+    // Has the backend take new connections, or none.
     void set_in_use(std::uint32_t backend_id, bool in_use);
     void set_flags(std::uint32_t backend_id, std::uint8_t flags);  // enum backend_flags
     // Gives the id to another endpoint, maybe of another service.
     void set_backend(std::uint32_t backend_id, const Endpoint& endpoint, std::uint8_t protocol,
                      std::uint32_t service_id);
-    // What kind of address a frontend has; frontend() makes it one of no node, open to everybody.
+    // Sets the kind of a frontend's address; frontend() makes it an address of no node, open to all sources.
     void set_vip(const abi::address& address, std::uint32_t flags);  // enum vip_flags
     void bump_route_generation();
 

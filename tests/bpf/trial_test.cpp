@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A trial on a node's maps tells what the program found there, not what user space expects it to find.
+// A trial on a node's maps reports the program's own findings, not what user space expects of it.
 #include "loader/explain/trial.hpp"
 
 #include <bpf/bpf.h>
@@ -58,7 +58,7 @@ protected:
         ASSERT_TRUE(made) << made.error();
         trial.emplace(std::move(*made));
     }
-    // A new connection, as a trial of its own sees it.
+    // Tries a new connection, in a trial of its own.
     explain::TrialResult ask(const Endpoint& from) {
         trial->forget();
         view::Tuple tuple{.protocol = static_cast<model::Protocol>(world.protocol()),
@@ -89,7 +89,7 @@ protected:
     std::optional<explain::Trial> trial;
 };
 
-// With one backend the hash leads where affinity does. Only the program knows by which of the two it went.
+// With one backend the hash leads where affinity does. Only the program knows which of the two it followed.
 TEST_P(TrialOfNode, TellsByWhatTheProgramChose) {
     auto service = world.service().affinity(100).backends({remote}).frontend(frontend);
     EXPECT_FALSE(ask(client).by_affinity) << "the client's first connection";
@@ -105,7 +105,7 @@ TEST_P(TrialOfNode, TellsByWhatTheProgramChose) {
     EXPECT_FALSE(ask({client.address, 41003}).by_affinity);
 }
 
-// A run whose source port the node has given away already is made again, and must not meet what it left itself.
+// If the node has given a run's source port away, the trial runs again. The second run must not find the first's entry.
 TEST_P(TrialOfNode, ASecondRunIsNotTakenForAffinity) {
     world.service().affinity(100).backends({remote}).frontend(frontend);
     auto taken = world.establish(client, frontend).source.port;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What is not ours goes through byte for byte, at every hook, and is counted under its name.
+// Packets that are not for weir pass byte for byte, at every hook, and are counted under their verdict.
 #include <algorithm>
 
 #include "tests/bpf/case.hpp"
@@ -55,7 +55,7 @@ TEST_P(Untouched, AddressThatNoFrontendHas) {
     passes(Packet::udp(client, {at.vip2, 80}).frame(), abi::VERDICT_PASS_NO_FRONTEND);
 }
 
-// What no frontend wants of a node's address is the node's.
+// Packets to a node's address that match no frontend are left to the node.
 TEST_P(Untouched, OtherPortsAndProtocolsOfTheNode) {
     world.service().backends({{at.remote, 8080}}).frontend({at.node, 30080});
     world.tables.set_vip(at.node, abi::VIP_OF_NODE);
@@ -67,12 +67,12 @@ TEST_P(Untouched, OtherPortsAndProtocolsOfTheNode) {
     passes(Packet::icmp(at.client, at.node, family() == 4 ? 8 : 128).payload(40).frame(), abi::VERDICT_PASS_PROTOCOL);
 }
 
-// Of a datagram that is not ours; the first one tells so.
+// Fragments of a datagram that is not for weir, as the first one shows.
 TEST_P(Untouched, Fragments) {
     std::vector<Frame> fragments = cut(Packet::udp(client, {at.vip2, 80}).payload(64).frame(), 24, 7);
     passes(fragments[2], abi::VERDICT_PASS_FRAGMENT);
     passes(fragments[0], abi::VERDICT_PASS_NO_FRONTEND);
-    // The first is nobody's, so nothing is remembered of it.
+    // The first fragment is for no frontend, so the datapath keeps no entry of it.
     passes(fragments[1], abi::VERDICT_PASS_FRAGMENT);
 }
 
@@ -86,7 +86,7 @@ INSTANTIATE_TEST_SUITE_P(, Untouched, testing::Combine(testing::Values(4, 6), ev
 
 class UntouchedIPv6 : public Untouched {};
 
-// Mapped IPv4 addresses have no business on the wire: they would reach IPv4 frontends past IPv4's source ranges.
+// Mapped IPv4 addresses must not come from the wire: they would reach IPv4 frontends past their source ranges.
 TEST_P(UntouchedIPv6, MappedAddresses) {
     Endpoint v4_client{places(4).client, 40000}, v4_frontend{places(4).vip, 80};
     world.service().backends({{places(4).remote, 8080}}).frontend(v4_frontend);

@@ -165,8 +165,8 @@ Flow read_flow(const YAML::Node& yaml) {
     return flow;
 }
 
-// The objects go through weir's own decoder as the text that they are: what stands between `objects:` and the next key,
-// in its own lines so that messages name them rightly.
+// Passes the text between `objects:` and the next key to weir's own decoder, at its own line numbers, so that messages
+// name the right lines.
 std::vector<model::Object> read_objects(const YAML::Node& root, const std::string& content, const std::string& file) {
     int begin = -1, end = -1;
     for (const auto& member : root) {

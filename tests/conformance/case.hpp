@@ -42,8 +42,8 @@ struct Case {
     std::vector<Flow> flows;
 };
 
-// Everything that is not as the format says is an error, with its line: a key that is not read would be a rule that is
-// not tested.
+// Reports every deviation from the format as an error, with its line: a key that is not read would be an untested
+// rule.
 std::expected<Case, std::string> read_case(const std::string& file);
 
 }  // namespace weir::conformance

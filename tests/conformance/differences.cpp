@@ -44,7 +44,7 @@ struct Difference {
     std::optional<bool> masquerade;                          // ...by this; none: not compared
 };
 
-// The one table. An entry applies where its condition holds, the first one counts.
+// All deliberate differences. The first entry whose condition holds applies.
 constexpr std::array<Difference, 4> differences{{
     {.name = "external source to a ClusterIP",
      .reason = "ClusterIPs are for the cluster; kube-proxy lets everybody in who has a route to a node "
@@ -91,7 +91,7 @@ std::optional<bool> wanted_masquerade(const Situation& situation, const plan::Ba
     for (const auto& difference : differences) {
         if (difference.source && difference.source(situation, backend)) return difference.masquerade;
     }
-    // One flow's key speaks of all its backends; a client among several is the one that needs it.
+    // A flow's key applies to all its backends; only the backend that is the client itself needs the masquerade.
     if (situation.flow.from == From::pod && is_hairpin(situation, backend) && situation.flow.backends.size() > 1)
         return true;
     return situation.flow.masquerade;

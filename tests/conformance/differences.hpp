@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where weir does deliberately what the cases' source, kube-proxy, does not. Documented in
+// The deliberate differences between weir and kube-proxy, from which the cases come. Documented in
 // docs/reference/differences.md.
 #pragma once
 
@@ -22,10 +22,10 @@ struct Wanted {
     explain::Outcome outcome;
     std::string_view difference;  // the name of the one that changed it; empty: none
 };
-// The expected fate of the flow: deliver, where one of its backends is to get it.
+// Returns the expected outcome of the flow: deliver if one of its backends should get it.
 Wanted wanted_outcome(const Situation& situation);
 
-// Whether the source is to be rewritten on the way to this backend; none: not compared.
+// Returns whether the source should be rewritten on the way to this backend; none: not compared.
 std::optional<bool> wanted_masquerade(const Situation& situation, const plan::Backend& backend);
 
 }  // namespace weir::conformance

@@ -19,10 +19,10 @@ using explain::Explanation;
 using explain::Outcome;
 using explain::Via;
 
-// Source ports for each backend that a flow may reach: that one of n is never hit by a uniform choice of 64 n then has
-// a probability of e^-64.
+// Source ports for each backend that a flow may reach. With 64 n of them, a uniform choice misses one of n backends
+// with a probability of e^-64.
 constexpr std::size_t ports_per_backend = 64;
-// Seen or not, so many more look for a backend that must not be chosen.
+// At least this many ports per backend are tried even if all were seen, to find a backend that must not be chosen.
 constexpr std::size_t least_ports_per_backend = 16;
 constexpr std::size_t ports_for_a_verdict = 4;
 constexpr std::uint16_t first_port = 10000;
@@ -69,7 +69,7 @@ config::Config config_of(const Node& node) {
     return config;
 }
 
-// The InternalIPs serve NodePorts: of each family that is the first address.
+// Returns the Node object. Its InternalIPs serve NodePorts: the first address of each family.
 model::Node object_of(const Node& node) {
     model::Node object;
     object.name.name = node.name;
@@ -118,7 +118,7 @@ private:
         bool affinity = false;
         for (std::size_t i = 0; i < ports_per_backend * wanted.size(); ++i) {
             if (seen.size() == wanted.size() && i >= least_ports_per_backend * wanted.size()) break;
-            // Each is a new client: the programs remember none.
+            // Each port is a new client, so the programs must forget the one before.
             rehearsal_.forget();
             auto got = ask(i);
             if (!got) return got.error();
@@ -151,7 +151,7 @@ private:
         return {};
     }
 
-    // A client that is remembered stays where it is, from whatever port.
+    // Checks that a remembered client stays at its backend, from any port.
     std::string judge_affinity() {
         rehearsal_.forget();
         std::optional<plan::Backend> first;

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What documentation, comments and scripts name exists: decision records, pages, anchors, paths, tests."""
+"""Everything that documentation, comments and scripts name exists: decision records, pages, anchors, paths, tests."""
 import pathlib
 import sys
 

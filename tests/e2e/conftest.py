@@ -17,7 +17,7 @@ from tests.lab import Lab, LabError, agent, registry  # noqa: E402
 
 
 def pytest_sessionstart() -> None:
-    """A test run that was killed (by a timeout, say) could not clean up after itself."""
+    """Removes the labs of a test run that was killed (by a timeout, say) and could not clean up."""
     registry.reap()
 
 
@@ -39,7 +39,7 @@ def lab(request: pytest.FixtureRequest, weir_binary: Path) -> Iterator[Lab]:
 
 @pytest.hookimpl(hookwrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo) -> Iterator[None]:
-    """A failed test shows what the agents of its lab said."""
+    """Adds the logs of a lab's agents to the report of a failed test."""
     outcome = yield
     report = outcome.get_result()
     if report.failed:

@@ -3,9 +3,9 @@
 
     flood.py KIND ADDRESS PORT FLOWS
 
-For each line that it reads it sends a burst of so many flows, all of them new, and answers with a line when they are on
-their way. KIND: syn, ack, udp, or syn+ack: each source follows its SYN up with an ACK that guesses (twice, so that an
-answer between them changes nothing). Sources are of 198.18.0.0/15 (RFC 2544), which nobody in a lab has."""
+For each line that it reads it sends a burst of FLOWS new flows, and answers with a line when they are on their way.
+KIND: syn, ack, udp, or syn+ack: each source follows its SYN up with an ACK that guesses (twice, so that an answer
+between them changes nothing). Sources are of 198.18.0.0/15 (RFC 2544), which no host in a lab has."""
 
 from __future__ import annotations
 

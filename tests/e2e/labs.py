@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which worlds must a behaviour hold? Labs by name, and what every one of them holds at the start of a test file."""
+"""The worlds in which a behaviour must hold: labs by name, and the pods and Services of each when a file starts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def service_of(place: str, family: int) -> str:
 
 
 def furnish(lab: Lab) -> None:
-    """On node1 a client pod `visitor`; behind each Service one pod, on node1 (local) or on node2 (remote)."""
+    """Deploys a client pod `visitor` on node1, and behind each Service one pod, on node1 (local) or node2 (remote)."""
     lab.deploy([
         objects.pod("visitor", "node1"),
         objects.deployment(LOCAL, node="node1"),

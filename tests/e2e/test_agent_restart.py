@@ -35,7 +35,7 @@ Ending = Callable[[Agent], object]
 
 
 def restart(lab: Lab, end: Ending) -> None:
-    """All agents at once: the worst case."""
+    """Restarts all agents at once: the worst case."""
     for one in lab.agents:
         end(one)
     for one in lab.agents:
@@ -121,7 +121,7 @@ def test_allocated_addresses_outlive_the_agent(lab: Lab) -> None:
 
 @pytest.fixture
 def sized(lab: Lab) -> Iterator[Callable[[dict], None]]:
-    """Starts all agents anew with other sizes; in the end with the old ones. A Service uses every kind of map."""
+    """Restarts all agents with other sizes, and in the end with the old ones. A Service uses every kind of map."""
     width = {4: 32, 6: 128}
     lab.deploy([objects.deployment("sized", replicas=3), *(
         objects.service(f"sized-v{family}", "sized", family, kind="LoadBalancer", sessionAffinity="ClientIP",
@@ -141,7 +141,7 @@ def sized(lab: Lab) -> Iterator[Callable[[dict], None]]:
 
 
 def held(one: Agent) -> tuple:
-    """All that the agent wrote: with the ids that flows refer to."""
+    """All entries that the agent wrote, with the ids that flows refer to."""
     return set(one.services()), one.json("backends"), one.kernel_entries("source_ranges")
 
 
@@ -160,7 +160,7 @@ def test_other_sizes_lose_no_connection_and_those_of_services_apply_at_once(lab:
         assert one.map_sizes() == had | {
             "frontends": maps["frontends"], "vips": maps["frontends"], "services": maps["services"],
             "backends": maps["backends"], "slots": maps["slots"] // 16, "source_ranges": maps["sourceRanges"]}
-        # Of the others it says, once in the log and in `weir status`, that they keep theirs.
+        # Of the other maps the agent says, once in the log and in `weir status`, that they keep their size.
         said = [problem for problem in one.problems() if "keeps its size" in problem]
         assert {name for problem in said for name in problem.partition(":")[0][len("map "):].split(", ")} == KEPT
         assert all("weir detach" in problem and one.log().count(problem) == 1 for problem in said)

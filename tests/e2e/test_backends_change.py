@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Backends leave and come: established TCP goes on, new connections avoid who left, UDP moves at once."""
+"""Backends leave and come: established TCP goes on, new connections avoid removed backends, UDP moves at once."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def app(lab: Lab) -> Iterator[None]:
 
 @pytest.fixture(params=[f"{source} v{family}" for source in ("pod", "outside") for family in FAMILIES])
 def way(request: pytest.FixtureRequest, lab: Lab, app: None) -> tuple[Namespace, int]:
-    """Who asks, by which family."""
+    """The client, and the family that it uses."""
     source, family = request.param.split(" v")
     return (lab.pod("visitor") if source == "pod" else lab.client), int(family)
 
@@ -108,11 +108,11 @@ def test_udp_flows_leave_a_removed_backend_at_once(lab: Lab, way: tuple[Namespac
     address, port = target(lab, way, "UDP")
     ports = range(20000, 20030)
     first = pods_of(place.udp_many(address, port, source_ports=ports))
-    # Twice: the flows are established ones.
+    # Twice, so that the flows are established.
     assert pods_of(place.udp_many(address, port, source_ports=ports)) == first
     assert "app-3" in first
     lab.set_ready(lab.pod("app-3"), False)
-    # The maps are right by now; the sweep that drops the old flows has been asked for.
+    # The maps are right by now; the agent has asked for the sweep that drops the old flows.
     wait_until(lambda: "app-3" not in pods_of(place.udp_many(address, port, source_ports=ports)), "UDP flows move")
     after = pods_of(place.udp_many(address, port, source_ports=ports))
     assert [pod for pod, old in zip(after, first) if old != "app-3"] == [old for old in first if old != "app-3"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Mistakes stay where they are made: the rest goes on being served, and weir says what is wrong and where."""
+"""A mistake affects only the object that has it: weir goes on serving the rest, and says what is wrong and where."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def serves(lab: Lab, service: str) -> bool:
 
 
 def wait_for_problem(lab: Lab, *words: str) -> str:
-    """The one that names all of these."""
+    """Waits for the problem that names all of these, and returns it."""
     def found() -> str:
         return next((problem for problem in lab.agents[0].problems() if all(word in problem for word in words)), "")
     return wait_until(found, lambda: f"a problem with {words} is reported; there are: {lab.agents[0].problems()}")
@@ -54,7 +54,7 @@ def test_a_malformed_file_is_named_with_its_line_and_harms_nobody(lab: Lab, stra
 
 @pytest.fixture
 def broken_services(lab: Lab) -> Iterator[None]:
-    """The file with all Services does not parse any more; afterwards it does, and that is noticed."""
+    """Breaks the file with all Services. Afterwards it parses again, and the agents notice."""
     path = lab.manifests / "services.yaml"
     good = path.read_text()
     manifests.write_text(path, good + "\n---\n]] not yaml\n")
@@ -131,7 +131,7 @@ def test_a_full_map_fails_the_services_that_find_no_room_and_no_other(weir_binar
         served = [name for name in names if any(one.service == f"default/{name}" for one in lab.agents[0].services())]
         assert 0 < len(served) < len(names)
         assert all(serves(lab, name) for name in served)
-        # Room appears: one that waited takes it, within a few seconds.
+        # There is room again: a Service that waited takes it within a few seconds.
         lab.delete("Service", served[0], wait=False)
         waiting = set(names) - set(served)
         wait_until(lambda: waiting & {one.service.partition("/")[2] for one in lab.agents[0].services()},
@@ -140,7 +140,7 @@ def test_a_full_map_fails_the_services_that_find_no_room_and_no_other(weir_binar
 
 @pytest.fixture
 def empty_folder() -> Iterator[Path]:
-    """Readable by everyone."""
+    """An empty folder that every user can read."""
     with TemporaryDirectory() as folder:
         os.chmod(folder, 0o755)
         yield Path(folder)
@@ -173,7 +173,7 @@ def test_wrong_usage_is_code_2(weir_binary: Path) -> None:
 
 
 def test_xdp_that_an_interface_cannot_do_is_an_error_that_names_it(weir_binary: Path) -> None:
-    """This device has no native XDP; asking for it must not take the other interfaces along."""
+    """This device has no native XDP; asking for it must not affect the other interfaces."""
     with Lab(binary=weir_binary, nodes=1, further_uplinks=["plain0"], config={"datapath": {"xdp": "native"}}) as lab:
         lab.deploy([objects.pod("visitor", "node1"), objects.deployment("app"), objects.service("app", "app")])
         lab.node(1).exec("ip", "link", "add", "plain0", "type", "ifb")

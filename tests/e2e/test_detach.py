@@ -57,7 +57,7 @@ def test_detach_removes_everything_and_a_new_start_brings_it_back(lab: Lab) -> N
 
 
 def test_other_programs_on_the_interface_stay(lab: Lab) -> None:
-    """Someone else's clsact filter is still there after detach."""
+    """Another program's clsact filter is still there after detach."""
     node, one = lab.node(2), lab.agents[1]
     node.exec("tc", "qdisc", "add", "dev", "eth0", "clsact", check=False)  # weir may have made it
     everything = ["protocol", "all", "u32", "match", "u32", "0", "0", "flowid", "1:1"]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`weir explain` says what a connection then gets, and changes nothing."""
+"""`weir explain` predicts what a connection gets, and changes nothing."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def asker_of(lab: Lab, source: str) -> Namespace:
 
 
 def connections(lab: Lab) -> set[tuple[str, str, str]]:
-    """What the node knows. Those of earlier tests may go meanwhile."""
+    """The connections that the node knows. Those of earlier tests may expire meanwhile."""
     return {(flow["protocol"], flow["client"], flow["frontend"]) for flow in lab.agents[0].flows()}
 
 

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.parametrize("lab", WORLDS, indirect=True, scope="module
 
 @contextmanager
 def narrowed(place: Namespace, device: str) -> Iterator[None]:
-    """This end alone sends small packets only: no handshake tells anybody, so ICMP errors have to."""
+    """Narrows only this end's device. The handshake does not show that to the peer, so ICMP errors have to."""
     wide = json.loads(place.exec("ip", "-j", "link", "show", device))[0]["mtu"]
     place.exec("ip", "link", "set", device, "mtu", str(NARROW))
     try:
@@ -33,7 +33,7 @@ def narrowed(place: Namespace, device: str) -> Iterator[None]:
 
 
 def forget_path_mtu(*everyone: Namespace) -> None:
-    """What a test learnt must not help the next one."""
+    """Drops the path MTUs that one test learnt, so that they do not help the next."""
     for place in everyone:
         for family in ("-4", "-6"):
             place.exec("ip", family, "route", "flush", "cache", check=False)
@@ -84,7 +84,7 @@ def test_datagrams_in_fragments_arrive_both_ways(lab: Lab, source: str, place: s
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_hop_limit_that_runs_out_at_the_node_is_answered(lab: Lab, family: int) -> None:
-    """Traceroute works: the node says that it was there."""
+    """Traceroute works: the node answers with an error of its own."""
     before = lab.agents[0].verdicts()["answer_ttl"]
     address, port = lab.frontend(service_of(REMOTE, family), "NodePort", family, "UDP")
     reply = lab.client.worker.call("udp_hops", address=address, port=port, hops=2, timeout=5.0)

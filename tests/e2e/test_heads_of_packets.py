@@ -33,7 +33,7 @@ def probe(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Heads:
-    """The probe on what a pod receives."""
+    """The probe on the packets that a pod receives."""
 
     def __init__(self, pod: Pod, probe: Path) -> None:
         self.pod = pod

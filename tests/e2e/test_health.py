@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What load balancers, kubelets and autoscalers ask a node: healthCheckNodePort, /healthz and /livez."""
+"""The health checks that load balancers, kubelets and autoscalers ask: healthCheckNodePort, /healthz and /livez."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ HEALTHZ_PORT = 10256
 
 
 def probe(lab: Lab, node: Node, port: int = CHECK_PORT, path: str = "/", family: int = 4, method: str = "GET") -> Fetched:
-    """From outside, where a load balancer stands."""
+    """Asks from outside, where a load balancer stands."""
     return lab.client.fetch(node.addresses[family], port, path, method)
 
 
@@ -27,7 +27,7 @@ def balanced(name: str, app: str, port: int = CHECK_PORT) -> dict:
 
 
 def wait_for_endpoints(lab: Lab, node: Node, count: int, service: str = "shop") -> None:
-    """Until the node says so: the counts follow the maps, a moment later or at once."""
+    """Waits until the node reports this count: it follows the maps at once or a moment later."""
     def says_so() -> bool:
         answer = probe(lab, node)
         return answer.status == (200 if count else 503) and answer.json() == {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The lab itself, without weir: what a packet of the other tests can rely on."""
+"""The lab itself, without weir: the behaviour of the network on which the other tests rely."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_a_pod_for_a_node_that_is_not_there_is_refused() -> None:
 
 
 def traces(entry: registry.Entry) -> list[str]:
-    """What there is of a lab on the machine."""
+    """Everything of a lab that exists on the machine."""
     paths = [str(path) for path in (entry.folder, entry.pins, entry.cgroup) if path and path.exists()]
     return entry.namespaces() + paths + [str(path) for path in Path("/run/weir").glob(f"*{entry.id}*")]
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Processes on a node reach Services through the socket hooks: every kind of frontend, loopback for NodePorts, both
-families, TCP and UDP; what they are told about their peer is the frontend; pods are left to the packet path."""
+families, TCP and UDP. The kernel names the frontend as their peer. The hooks leave pods to the packet path."""
 
 from __future__ import annotations
 
@@ -215,7 +215,7 @@ with socket.socket(socket.AF_INET6 if {family} == 6 else socket.AF_INET, kind) a
     assert node.exec("/usr/bin/python3", "-c", script).strip() == "EINVAL"
 
 
-# --- what is none of ours
+# --- sockets that the hooks leave alone
 
 
 def test_pods_are_left_to_the_packet_path(lab: Lab, node: Namespace) -> None:
@@ -267,7 +267,7 @@ def test_a_socket_connected_to_a_removed_backend_is_aborted(lab: Lab, node: Name
     for socket, pod in zip(sockets, before):
         if pod == "app-2":
             assert socket.wait().error == "ECONNABORTED"
-            assert socket.ask().error == "EDESTADDRREQ"  # it is connected to nobody any more
+            assert socket.ask().error == "EDESTADDRREQ"  # the socket has no peer any more
         else:
             assert socket.ask().pod == pod
         socket.close()

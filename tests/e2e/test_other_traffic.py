@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is not for a Service is left alone: it works as without weir, and no verdict but `pass` is counted for it."""
+"""weir leaves traffic alone that is not for a Service: it works as without weir, and gets no verdict but `pass`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def world(request: pytest.FixtureRequest, weir_binary: Path) -> Iterator[Lab]:
 
 @pytest.fixture(autouse=True)
 def untouched(world: Lab) -> Iterator[None]:
-    """Around each test: nothing was translated, refused or dropped, and no flow was made."""
+    """Checks around each test that weir translated, refused and dropped nothing, and made no flow."""
     def touched() -> list[dict[str, int]]:
         return [{name: count for name, count in one.verdicts().items() if not name.startswith("pass")}
                 for one in world.agents]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who is sent where: traffic policies, source ranges, affinity, topology."""
+"""The rules that choose a client's backend: traffic policies, source ranges, affinity, topology."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a frontend's address does not serve: refused at once where kube-proxy refuses, dropped where it drops, and the
-address itself answers ping as a host does."""
+"""Packets that a frontend's address does not serve: weir refuses them at once where kube-proxy does, and drops them
+where it does. The address itself answers ping as a host does."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.parametrize("lab", WORLDS, indirect=True, scope="module
 
 
 def places(lab: Lab) -> dict[str, tuple[Namespace, str]]:
-    """Who asks, and the kind of frontend that is open to them."""
+    """The clients, and the kind of frontend that is open to each."""
     return {"pod": (lab.pod("visitor"), "ClusterIP"), "outside": (lab.client, "LoadBalancer")}
 
 
@@ -49,7 +49,7 @@ def test_an_unused_port_is_refused(lab: Lab, source: str, family: int, protocol:
 @pytest.mark.parametrize("size", [1, 1200])
 @pytest.mark.parametrize("family", FAMILIES)
 def test_udp_of_any_size_is_refused_with_a_right_checksum(lab: Lab, family: int, size: int) -> None:
-    """A pod leaves checksums to its device, so the quotation in the answer has one that is still to be filled in."""
+    """A pod leaves checksums to its device, so weir must complete the checksum of the packet that its answer quotes."""
     address, _ = lab.frontend(service_of(LOCAL, family), "ClusterIP", family)
     assert lab.pod("visitor").udp_request(address, 81, data="x" * size).error == REFUSED
 
@@ -88,7 +88,7 @@ def test_an_unallocated_address_of_the_service_range_is_dropped(lab: Lab, family
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_node_keeps_its_own_ports_and_pings(lab: Lab, family: int) -> None:
-    """Node addresses have frontends (NodePorts), and everything else that the node serves."""
+    """A node's addresses have frontends (NodePorts), but the node goes on serving its other ports on them."""
     address = lab.node(1).addresses[family]
     before = lab.agents[0].verdicts()["reject_no_port"]
     assert lab.client.ping(address) == ""

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Floods larger than every table, and SNAT ports that are used up: who is served keeps being served, and the agent says
-what happens, once."""
+"""Floods larger than every table, and SNAT ports that are used up: weir keeps serving the clients that it serves, and
+the agent says once what happens."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def small(request: pytest.FixtureRequest, weir_binary: Path) -> Iterator[Lab]:
     config = {"datapath": SMALL_TABLES["datapath"] | {"xdp": request.param}}
     with Lab(binary=weir_binary, config=config) as built:
         furnish(built)
-        # A half-open connection that the backend keeps stands in the way of whoever gets its port next.
+        # With cookies the backend keeps no half-open connection, which would block the next client with its port.
         built.pod("remote-1").sysctl({"ipv4/tcp_syncookies": 2})
         yield built
 
@@ -101,7 +101,7 @@ def test_connections_go_on_and_new_ones_succeed_in_a_flood(small: Lab, kind: str
         assert [(reply.error, reply.pod) for reply in replies] == [("", "remote-1")] * 50
         assert small.agents[0].verdicts()["forward"] - forwarded > 8 * TABLE, "the flood came through"
         assert [(reply.error, reply.pod) for reply in idle.ask_all()] == [("", "remote-1")] * CONNECTIONS
-    # For the next test: tables so small have no room for the connections of two. No flood has left anything there.
+    # The next test needs empty tables: they are too small for the connections of two. The flood left none there.
     wait_until(lambda: small.agents[0].json("status")["maps"]["flows4"]["used"] == 0, "closed connections are swept")
 
 
@@ -146,7 +146,7 @@ def test_snat_ports_that_are_used_up_are_told_of_once_and_come_back(few: Lab) ->
     assert one.json("status")["snatPorts"]["drops"] > dropped
 
     group.close()
-    # A closed one's port is free for everybody once the sweeper has taken it away.
+    # The port of a closed connection is free for all clients once the sweeper has deleted the connection.
     wait_until(lambda: in_use().get("ports", 0) < PORTS, "ports have come back")
     assert few.client.http_get(address, port).error == ""
     wait_until(lambda: lines_with(few, "find SNAT ports again"), "the end of it is told of", 90)
@@ -159,7 +159,7 @@ def test_snat_ports_that_are_used_up_are_told_of_once_and_come_back(few: Lab) ->
 
 
 def test_an_agent_that_finds_no_statistics_takes_over_all_the_same(few: Lab) -> None:
-    """As after an upgrade from a version that had no such map."""
+    """The same happens after an upgrade from a version that had no such map."""
     one = few.agents[0]
     address, port = few.frontend(service_of(REMOTE, 4), "NodePort", 4)
     with few.client.connect(address, port, count=1) as connection:

@@ -93,7 +93,7 @@ def test_a_pod_reaches_itself_through_its_service(lab: Lab, family: int) -> None
 
 def test_xdp_is_there_where_it_is_asked_for_and_nowhere_else(lab: Lab, request: pytest.FixtureRequest) -> None:
     config = KINDS[request.node.callspec.params["lab"]].get("config", {}).get("datapath", {})
-    # `auto` leaves veths to tc: their far end drops what XDP sends unless it runs NAPI, which nobody can see.
+    # `auto` leaves veths to tc: their far end drops what XDP sends unless it runs NAPI, which the agent cannot see.
     wanted = config.get("xdp", "off")
     for one in lab.agents:
         interfaces = one.interfaces()

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps in memory that check after every step of a write that what they hold is valid for the packets of that moment.
+// Maps in memory that check after every step of a write that their content is valid for packets at that moment.
 #pragma once
 
 #include <cstdint>
@@ -16,13 +16,13 @@
 
 namespace weir::fakes {
 
-// Valid means: a packet finds nothing that leads astray.
+// Valid means that no packet can be sent wrong:
 // * A frontend's service port has a name. Every slot that it reaches names a backend of that service port.
 // * A frontend that is restricted to source ranges has one: with none, every client is refused.
 // * A line of slots does not change while a frontend points at it, and names backends that are there.
-// * A backend's id does not become another backend's without having been free.
-// * A VIP that has packets refused has a frontend; a frontend has its VIP when another is taken away, and as long as
-//   it is there itself.
+// * A backend's id goes to another backend only after it was free.
+// * A VIP that has packets refused has a frontend; a frontend has its VIP as long as it exists, and when another
+//   frontend is removed.
 // * A service name outlasts the source ranges of its service port.
 class CheckedMaps : public apply::MapWriter {
 public:
@@ -42,14 +42,14 @@ public:
     std::expected<plan::MapContents, std::string> read() const override { return contents(); }
 
     plan::MapContents contents() const;
-    // Puts these contents in place of its own, unchecked.
+    // Replaces the content, unchecked.
     void load(const plan::MapContents& contents);
     // Off: for contents that no agent leaves behind.
     void expect_valid(bool on) { checked_ = on; }
 
-    // Everything that was wrong with any state so far, a line each.
+    // Returns every mistake in any state so far, a line each.
     const std::vector<std::string>& violations() const { return violations_; }
-    // Everything that is wrong with this state, where all changes have been written.
+    // Returns every mistake in this state, in which all changes have been written.
     std::vector<std::string> faults_at_rest() const;
 
 protected:

@@ -21,7 +21,7 @@ apply::Written FaultyWriter::pass(apply::Written (apply::MapWriter::*call)(std::
     auto written = faults_(calls_++, entries.size());
     if (!written) return (to_.*call)(entries);
     ++failures_;
-    // One by one: the maps are looked at in every state.
+    // Writes one by one, so that the maps are checked in every state.
     for (std::size_t i = 0; i < *written && i < entries.size(); ++i)
         if (auto done = (to_.*call)(entries.subspan(i, 1)); !done) return done;
     return std::unexpected("a failure that the test wants");

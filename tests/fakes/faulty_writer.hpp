@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A writer that fails when a test wants it, with a part of what it was given written.
+// A writer that fails when a test wants it to, after writing a part of its entries.
 #pragma once
 
 #include <cstddef>
@@ -12,13 +12,13 @@ namespace weir::fakes {
 
 class FaultyWriter : public apply::MapWriter {
 public:
-    // Asked at every call: its number, from 0, and how many entries it brings. The answer says after how many of them
-    // it fails; nothing: it does not.
+    // Called for every write with its number, from 0, and its count of entries. Returns after how many of them the
+    // write fails; nothing: it does not.
     using Faults = std::function<std::optional<std::size_t>(std::size_t call, std::size_t entries)>;
 
     FaultyWriter(apply::MapWriter& to, Faults faults);
 
-    // Fails at random: one call in so many, after any number of its entries. The same seed gives the same failures.
+    // Fails one call in so many, at random, after any number of its entries. The same seed gives the same failures.
     static Faults at_random(unsigned seed, unsigned one_in);
 
     std::size_t calls() const { return calls_; }

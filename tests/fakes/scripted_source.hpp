@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A source that tells what a test says.
+// A source that reports what a test tells it to.
 #pragma once
 
 #include <utility>
@@ -10,7 +10,7 @@ namespace weir::fakes {
 
 class ScriptedSource : public source::Source {
 public:
-    // at_start: told by start(), in order.
+    // at_start: the reports of start(), in order.
     ScriptedSource(Callback callback, std::vector<source::Report> at_start)
         : callback_(std::move(callback)), at_start_(std::move(at_start)) {}
 

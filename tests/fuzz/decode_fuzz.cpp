@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any text through decode(). The first byte chooses the format and is no part of the text: a space is JSON, anything
+// Passes any text to decode(). The first byte chooses the format and is no part of the text: a space is JSON, anything
 // else is YAML. So the files of the corpus are manifests as they stand: JSON behind a space, YAML behind an empty line.
 #include <algorithm>
 #include <cstdint>
@@ -14,14 +14,14 @@ namespace {
 using namespace weir::model;
 using namespace weir::decode;
 
-// Aborts, which every fuzzer takes for a find.
+// Aborts, which every fuzzer reports as a finding.
 void require(bool holds, const char* what) {
     if (holds) return;
     std::fprintf(stderr, "decode_fuzz: does not hold: %s\n", what);
     std::abort();
 }
 
-// Messages go to logs and terminals.
+// Returns whether a message is fit for logs and terminals.
 bool is_one_printable_line(std::string_view text) {
     return !text.empty() &&
            std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });

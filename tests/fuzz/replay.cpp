@@ -24,7 +24,7 @@
 #include <vector>
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size);
-// Of the sanitizers' runtime; null without it.
+// A function of the sanitizers' runtime; null without it.
 // NOLINTNEXTLINE(bugprone-reserved-identifier)
 extern "C" void __sanitizer_set_death_callback(void (*callback)()) __attribute__((weak));
 
@@ -58,7 +58,7 @@ void on_signal(int signal) {
     std::raise(signal);
 }
 
-// Of processor time, so that a busy machine is no find.
+// Limits processor time, so that a busy machine causes no finding.
 void limit(long seconds) {
     itimerval timer{};
     timer.it_value.tv_sec = seconds;
@@ -172,7 +172,7 @@ private:
             case 5:
                 input.replace(at, length, words[below(words.size())]);
                 break;
-            case 6: {  // a piece of another
+            case 6: {  // a piece of another input
                 const auto& other = any();
                 auto from = below(other.size() + 1);
                 input.replace(at, length, other, from, below(256));

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small cluster on one machine, out of network namespaces: lab.py says what it offers, topology.py and podnet.py what
-it looks like. It needs root, iproute2, ethtool, bpftool; of Python, PyYAML beside the standard library."""
+"""A small cluster on one machine, built from network namespaces. lab.py describes its operations, topology.py and
+podnet.py its layout. It needs root, iproute2, ethtool and bpftool; from Python, PyYAML and the standard library."""
 
 from .errors import LabError
 from .lab import Lab

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which address does everything in a lab have? Every lab uses the same plan: labs cannot see each other.
+"""The address plan of a lab. Every lab uses the same one: labs cannot see each other.
 
 Decimal numbers are written into IPv6 addresses as they are (pod 12 of node 1 is fd00:10:244:1::12), for readability.
 """
@@ -18,7 +18,7 @@ CLIENT = {4: "203.0.113.2", 6: "2001:db8:203::2"}
 CLIENT_GATEWAY = {4: "203.0.113.1", 6: "2001:db8:203::1"}
 CLIENT_PREFIX = {4: 24, 6: 64}
 
-# What a cloud's balancer would hand out for a Service of type LoadBalancer.
+# Addresses that a cloud's balancer would give to Services of type LoadBalancer.
 LOAD_BALANCER_CIDRS = {4: "198.51.100.0/24", 6: "2001:db8:1b::/64"}
 
 # Calico's gateway on every pod interface: the host answers for it, it is no address of any node.
@@ -51,8 +51,8 @@ def pod_gateway(family: int, index: int) -> str:
 
 
 def overlay(family: int, index: int) -> str:
-    """flannel.1's address: flannel takes the pod subnet's first one. In IPv6 that is every router's anycast address,
-    so another one out of the subnet, beyond all pods."""
+    """flannel.1's address: flannel takes the pod subnet's first one. In IPv6 that is every router's anycast address, so
+    the lab takes another one of the subnet, beyond all pods."""
     return f"10.244.{index}.0" if family == 4 else f"fd00:10:244:{index}::1:0"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is weir run and asked? The only place that knows its command line and the JSON that it prints."""
+"""Runs and queries weir. Only this file knows weir's command line and the JSON that it prints."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def default_binary() -> Path:
 
 
 def ensure_bpffs() -> None:
-    """Pins need one; the only thing that the lab changes on the machine itself, and it says so."""
+    """Mounts a bpffs if there is none, for the pins. This is the lab's only change to the machine, and it says so."""
     mounted = any(line.split()[1:3] == [str(BPFFS), "bpf"] for line in Path("/proc/mounts").read_text().splitlines())
     if not mounted:
         netns.run("mount", "-t", "bpf", "bpf", str(BPFFS))
@@ -44,7 +44,7 @@ def ensure_bpffs() -> None:
 
 
 def merged(base: dict, over: dict) -> dict:
-    """Nested settings, the second's in force."""
+    """Merges nested settings; the second's win."""
     both = dict(base)
     for key, value in over.items():
         both[key] = merged(both[key], value) if isinstance(value, dict) and isinstance(both.get(key), dict) else value
@@ -69,7 +69,7 @@ class Frontend:
 
 
 class Agent:
-    """weir on one node. Its datapath outlives it, as weir promises; the lab removes both in the end."""
+    """weir on one node. Its datapath outlives the agent, as weir promises; the lab removes both in the end."""
 
     def __init__(self, node: Node, binary: Path, folder: Path, pin_path: Path, uplinks: list[str],
                  config: dict) -> None:
@@ -87,7 +87,7 @@ class Agent:
         self._log_begin = 0
 
     def configure(self, over: dict) -> None:
-        """What its next start reads: the settings that it was made with, and these."""
+        """Writes the configuration for the next start: the settings that it was made with, and these."""
         self.config_file.write_text(yaml.safe_dump(merged(self._config, over)))
 
     # --- its life
@@ -124,20 +124,20 @@ class Agent:
         return self._pid is not None and self.node.nursery.exit_code(self._pid) is None
 
     def kill(self) -> None:
-        """SIGKILL: it has no chance to do anything."""
+        """Sends SIGKILL, so that the agent cannot clean up."""
         self._end(signal.SIGKILL)
 
     def stop(self) -> int:
-        """SIGTERM; its exit code."""
+        """Sends SIGTERM and returns the exit code."""
         return self._end(signal.SIGTERM)
 
     def wait_exit(self) -> int:
-        """Its exit code, once it has ended."""
+        """Waits until the agent has ended and returns its exit code."""
         return wait_until(lambda: (code,) if (code := self.node.nursery.exit_code(self._pid)) is not None else None,
                           f"weir on {self.node.name} ends")[0]
 
     def log(self) -> str:
-        """What it has said since its last start."""
+        """Returns its log since the last start."""
         with self._log.open("rb") as log:
             log.seek(self._log_begin)
             return log.read().decode(errors="replace")
@@ -147,14 +147,14 @@ class Agent:
             os.kill(self._pid, number)
         return self.wait_exit()
 
-    # --- what it says
+    # --- its answers
 
     def cli(self, *arguments: str) -> str:
-        """Another command of weir's about this node."""
+        """Runs another command of weir for this node."""
         return self.node.exec(str(self.binary), *arguments, "--pin-path", str(self.pin_path))
 
     def planned(self, *arguments: str) -> str:
-        """A command that works from this node's manifests alone."""
+        """Runs a command that needs only this node's manifests."""
         return self.node.exec(str(self.binary), *arguments, "--config", str(self.config_file), "--manifests",
                               str(self._manifests), "--node", self.node.name)
 
@@ -193,11 +193,11 @@ class Agent:
         return {pin.name: _described("link", pin)["id"] for pin in self.pins() if pin.name.startswith("cgroup-")}
 
     def map_sizes(self) -> dict[str, int]:
-        """Entries that the kernel made each map with."""
+        """The number of entries with which the kernel made each map."""
         return {pin.name: _described("map", pin)["max_entries"] for pin in self.pins() if pin.parent.name == "maps"}
 
     def kernel_entries(self, name: str) -> list[list[str]]:
-        """Keys of a map, as bpftool has them."""
+        """Keys of a map, as bpftool prints them."""
         dump = json.loads(netns.run("bpftool", "-j", "map", "dump", "pinned", str(self.pin_path / "maps" / name)))
         return sorted(entry["key"] for entry in dump)
 
@@ -208,7 +208,7 @@ class Agent:
         return sorted(path for path in self.pin_path.rglob("*") if path.is_file()) if self.pin_path.exists() else []
 
     def kernel_objects(self) -> list[tuple[str, int]]:
-        """What is pinned, as (prog or map, id): the kernel's own names, which tell later whether it is all gone."""
+        """The pinned objects as (prog or map, id). By these ids a test can tell later whether the kernel freed them."""
         found = []
         for pin in self.pins():
             if pin.parent.name == "links":
@@ -228,5 +228,5 @@ def exists_in_kernel(kind: str, number: int) -> bool:
 
 
 def run_anywhere(binary: Path, *arguments: str, user: int | None = None) -> subprocess.CompletedProcess[str]:
-    """weir outside any lab, perhaps as another user: for what it does before it touches a kernel."""
+    """Runs weir outside any lab, perhaps as another user, to test how it behaves before it uses the kernel."""
     return subprocess.run([str(binary), *arguments], capture_output=True, text=True, user=user, timeout=60)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a lab stay after its command has returned? The work is done in a forked process of its own session, which
-goes on holding the lab when the command ends."""
+"""Keeps a lab after its command has returned: a forked process in a session of its own does the work, and goes on
+holding the lab when the command ends."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which objects are there, and which pods run for them? The lab's API server, scheduler and kubelets in one."""
+"""The objects of a lab and the pods that run for them: its API server, scheduler and kubelets in one."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSED_ON = ("EndpointSlice", "Endpoints")
 
 
 class Cluster:
-    """Every method leaves objects and pods in step; `write` makes the objects visible to the agents."""
+    """Every method keeps objects and pods consistent; `write` makes the objects visible to the agents."""
 
     def __init__(self, prefix: str, place: Topology, network: PodNetwork, folder: Path) -> None:
         self._prefix = prefix
@@ -51,7 +51,7 @@ class Cluster:
             pod.serve(manifests.answered_ports(pod.spec, self.services.values()))
 
     def delete(self, kind: str, key: str) -> None:
-        """An object, with the pods that run for it."""
+        """Deletes an object and the pods that run for it."""
         if kind == "Service":
             del self.services[key]
         elif kind in manifests.WORKLOADS:
@@ -70,7 +70,7 @@ class Cluster:
         self._scale(key, replicas)
 
     def forget(self, pod: Pod) -> None:
-        """Its object goes; the pod itself still runs."""
+        """Removes a pod's object; the pod itself still runs."""
         del self.pods[pod.spec.key]
         if pod.spec.owner in self._workloads:
             workload = self._workloads[pod.spec.owner]
@@ -78,7 +78,7 @@ class Cluster:
             self._workloads[pod.spec.owner] = workload | {"spec": workload["spec"] | {"replicas": remaining}}
 
     def stop(self, pods: Iterable[Pod]) -> None:
-        """The pods themselves end."""
+        """Ends the pods themselves."""
         pods = list(pods)
         for pod in pods:
             pod.close()
@@ -139,7 +139,7 @@ class Cluster:
             pod.serve(manifests.answered_ports(pod.spec, self.services.values()))
 
     def _place(self, spec: PodSpec) -> Node:
-        """As asked; else where the fewest of its kind are, then the fewest at all: round-robin, in effect."""
+        """The node asked for, or the one with the fewest pods of this kind, then with the fewest: round-robin."""
         if spec.node:
             for node in self._topology.nodes:
                 if node.name == spec.node:

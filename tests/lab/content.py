@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do large transfers carry? Bytes that both ends can compute, and in which a lost or misplaced piece shows."""
+"""The content of large transfers: bytes that both ends can compute, and in which a lost or misplaced piece shows."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def blocks(size: int) -> Iterator[bytes]:
 
 @functools.lru_cache(maxsize=8)
 def digest(size: int) -> str:
-    """SHA-256 of all of them."""
+    """SHA-256 of all blocks."""
     whole = hashlib.sha256()
     for block in blocks(size):
         whole.update(block)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does weir do for a small web application? Two nodes, three pods, a Service: real requests by every way in."""
+"""weir with a small web application: two nodes, three pods, a Service, and real requests by every way in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ EXCERPT_LINES = 24
 
 @dataclass(frozen=True)
 class Way:
-    """A way in, and what came of it."""
+    """A way in, and the results of its requests."""
 
     source: str
     target: str

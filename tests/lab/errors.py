@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a lab says when it cannot do as asked: a message for people, without a stack of the lab's own calls."""
+"""The error of a lab that cannot do as asked: a message for people, without a stack of the lab's own calls."""
 
 
 class LabError(RuntimeError):

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When do the kernel's maps say what the objects say? A deliberately simple reading of the objects, compared with what
-weir lists: enough to wait by. What the rules are in full is for weir's own tests."""
+"""Whether the kernel's maps match the objects: compares a deliberately simple reading of the objects with weir's
+listings. It only serves to wait; weir's own tests check the rules in full."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def cluster_sets(services: dict[str, dict], pods: Iterable[PodSpec]) -> dict[tup
 
 
 def difference(services: dict[str, dict], pods: Iterable[PodSpec], listed: list[Frontend]) -> str:
-    """Empty when the listing agrees; else the first thing that does not."""
+    """Empty if the listing agrees; else the first difference."""
     wanted = cluster_sets(services, pods)
     for frontend in listed:
         if frontend.service not in services:

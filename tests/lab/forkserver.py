@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is a process born into a namespace? The nursery's own process: it forks at a lab's request, see nursery.py."""
+"""The nursery's own process, which forks processes into namespaces at a lab's request; see nursery.py."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 def die_with(parent: int) -> None:
-    """SIGKILL as soon as the parent is gone; also if it went before this was said."""
+    """Has the kernel send SIGKILL when the parent ends; ends at once if the parent is gone already."""
     libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(1)
 
 
 def enter_network(path: str) -> None:
-    """The namespace's network for this process; mounts stay the machine's, so bpffs remains in sight."""
+    """Moves this process into the namespace's network. It keeps the machine's mounts, so it still sees bpffs."""
     fd = os.open(path, os.O_RDONLY)
     if libc.setns(fd, CLONE_NEWNET) != 0:
         raise OSError(ctypes.get_errno(), f"setns {path}")
@@ -37,7 +37,7 @@ def enter_network(path: str) -> None:
 
 
 def _child(request: dict, fd: int, parent: int) -> None:
-    """What a forked child does; it never returns."""
+    """Does the work of a forked child; never returns."""
     die_with(parent)
     if request["cgroup"]:
         (Path(request["cgroup"]) / "cgroup.procs").write_text(str(os.getpid()))

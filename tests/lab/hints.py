@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What can one try in a lab that stays up? Commands to copy, with this lab's names filled in."""
+"""Commands to try in a lab that stays up, with this lab's names filled in."""
 
 from __future__ import annotations
 

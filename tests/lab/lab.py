@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does a test, a demonstration or a benchmark hold in its hands? A Lab: it puts the parts together."""
+"""The Lab that tests, demonstrations and benchmarks use: it puts the parts together."""
 
 from __future__ import annotations
 
@@ -155,12 +155,12 @@ class Lab:
         self._publish()
 
     def set_ready(self, pod: Pod, ready: bool) -> None:
-        """What its readiness probe says; the pod itself goes on."""
+        """Sets the result of the pod's readiness probe; the pod itself goes on."""
         pod.spec.ready = ready
         self._publish()
 
     def set_terminating(self, pod: Pod) -> None:
-        """Deleted, but within its grace period: it goes on."""
+        """Marks the pod as deleted but within its grace period; it goes on."""
         pod.spec.terminating = True
         self._publish()
 
@@ -173,17 +173,17 @@ class Lab:
         self._cluster.stop([pod])
 
     def remove(self, pod: Pod) -> None:
-        """Object first, then the pod."""
+        """Removes the object first, then the pod."""
         self.forget(pod)
         self.stop(pod)
 
     def set_leaving(self, node: Node, leaving: bool) -> None:
-        """The autoscaler's taint of a node that it is about to delete."""
+        """Sets the autoscaler's taint for a node that it is about to delete."""
         (self._cluster.leaving.add if leaving else self._cluster.leaving.discard)(node.name)
         self._publish()
 
     def wait_programmed(self) -> None:
-        """Until the maps of every node whose agent runs hold what the objects say."""
+        """Waits until the maps match the objects on every node whose agent runs."""
         specs = [pod.spec for pod in self.pods]
         for one in self.agents:
             if one.running:
@@ -205,7 +205,7 @@ class Lab:
     # --- how services are reached
 
     def frontends(self, service: str, kind: str, family: int, node: Node | None = None) -> list[Frontend]:
-        """A Service's frontends of this kind, as a node's agent (default: the first) has them; in order of ports."""
+        """A Service's frontends of this kind, as a node's agent (default: the first) lists them; in order of ports."""
         one = self.agent_of(node or self.node(1))
         found = [frontend for frontend in one.services()
                  if (frontend.service, frontend.kind, frontend.family) == (_key(service), kind, family)]
@@ -227,7 +227,7 @@ class Lab:
         return families_of(self._cluster.services[_key(service)])
 
     def source_at_backend(self, node: Node, family: int) -> str:
-        """What a pod of another node sees of an outside client that came in at this node."""
+        """The source that a pod of another node sees for an outside client that came in at this node."""
         return self.network.way_out_address(node, family)
 
 
@@ -236,7 +236,7 @@ def _key(name: str) -> str:
 
 
 def _clean_up_on_signals() -> None:
-    """By default SIGTERM ends a process without a word; like Ctrl-C it passes the labs' `with` blocks, pytest's too."""
+    """Makes SIGTERM raise like Ctrl-C, so that the `with` blocks of labs, and pytest's, clean up before the end."""
     if threading.current_thread() is threading.main_thread():
         for number in (signal.SIGTERM, signal.SIGHUP):
             if signal.getsignal(number) is signal.SIG_DFL:

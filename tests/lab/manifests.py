@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do the manifests ask for, and what would the API server then hold? Plain objects in, plain objects out.
+"""Turns manifests into the objects that the API server would then hold: plain objects in, plain objects out.
 
 The lab plays the parts of the controllers that weir relies on: workloads become Pods with addresses and conditions,
 nodes become Node objects, balancers get an address. Cluster IPs and node ports are left to weir unless they are given.
@@ -54,7 +54,7 @@ class Port:
 
 @dataclass
 class PodSpec:
-    """A pod that is to be, or is."""
+    """A pod, planned or running."""
 
     name: str
     namespace: str = "default"
@@ -113,7 +113,7 @@ def selects(service: dict, pod: PodSpec) -> bool:
 
 
 def target_number(service_port: dict, pod: PodSpec) -> int | None:
-    """Which of the pod's ports a service port means; None: a name that the pod does not have."""
+    """The pod's port that a service port targets; None: a name that the pod does not have."""
     target = service_port.get("targetPort", service_port["port"])
     if isinstance(target, int):
         return target
@@ -176,7 +176,7 @@ def write(folder: Path, name: str, items: Iterable[dict]) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    # Written beside the folder: nobody may take the unfinished file for one of its manifests.
+    # Writes beside the folder first, so that no agent reads the unfinished file as a manifest.
     unfinished = path.parent.parent / f".{path.name}.unfinished"
     unfinished.write_text(text)
     os.replace(unfinished, path)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a test act from a place in the lab? Through that place's worker process, started when it is first needed."""
+"""A place in the lab from which a test acts, through the place's worker process. It starts when first needed."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from .errors import LabError
 from .nursery import Nursery
 
 DEFAULT_TIMEOUT = 5.0
-# Longer than any one operation: only a worker that hangs meets it.
+# Longer than any one operation: only a worker that hangs reaches it.
 WORKER_TIMEOUT = 300.0
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back for one request."""
+    """The result of one request."""
 
     pod: str = ""
     client: str = ""  # address:port that the pod saw
@@ -91,7 +91,7 @@ class Worker:
 
 @dataclass(frozen=True)
 class Fetched:
-    """An HTTP answer of someone who is no pod."""
+    """An HTTP answer of a server that is no pod."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)  # names in lower case
@@ -133,10 +133,10 @@ class DatagramSocket:
 
     worker: Worker
     handle: int
-    peer: str  # whom the client was told to be connected to; empty: to nobody
+    peer: str  # the peer that the kernel names to the client; empty: not connected
 
     def ask(self, address: str = "", port: int = 0, timeout: float = DEFAULT_TIMEOUT) -> Reply:
-        """A datagram to the address (none: to the peer) and its answer."""
+        """Sends a datagram to the address (none: to the peer) and returns the answer."""
         return Reply(**self.worker.call("udp_ask", handle=self.handle, address=address, port=port, timeout=timeout))
 
     def wait(self, timeout: float = DEFAULT_TIMEOUT) -> Reply:
@@ -196,7 +196,7 @@ class Namespace:
             self._worker = None
 
     def exec(self, *command: str, stdin: str | None = None, check: bool = True, timeout: float = 60) -> str:
-        """Runs a command here and answers its output (both streams, if it may fail)."""
+        """Runs a command here and returns its output (both streams, if it may fail)."""
         done = self.worker.call("execute", argv=list(command), stdin=stdin, timeout=timeout)
         if check and done["code"] != 0:
             raise LabError(f"{self.name}: {' '.join(command)}: exit code {done['code']}\n{done['out']}{done['err']}")
@@ -246,7 +246,7 @@ class Namespace:
         return Connection(self.worker, *([one[key] for one in opened] for key in ("handle", "local", "peer")))
 
     def udp_socket(self, family: int = 4) -> DatagramSocket:
-        """Connected to nobody."""
+        """A UDP socket without a peer."""
         return DatagramSocket(self.worker, **self.worker.call("udp_open", address="::" if family == 6 else "0.0.0.0"))
 
     def udp_connect(self, address: str, port: int) -> DatagramSocket:

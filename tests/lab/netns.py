@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How are network namespaces made, wired and removed? By iproute2, many commands to a call: a lab has hundreds."""
+"""Makes, wires and removes network namespaces with iproute2, many commands per call: a lab has hundreds."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ RUN_NETNS = Path("/run/netns")
 
 
 def run(*command: str, stdin: str | None = None) -> str:
-    """Runs a command on the machine itself and answers its output."""
+    """Runs a command on the machine itself and returns its output."""
     done = subprocess.run(command, input=stdin, capture_output=True, text=True)
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip()
@@ -25,7 +25,7 @@ def run(*command: str, stdin: str | None = None) -> str:
 
 
 def batch(namespace: str | None, lines: Iterable[str], tool: str = "ip") -> None:
-    """ip (or bridge) commands, all in one namespace; the first that fails ends it."""
+    """Runs ip (or bridge) commands, all in one namespace; stops at the first that fails."""
     text = "\n".join(lines)
     if text:
         run(tool, *(("-n", namespace) if namespace else ()), "-batch", "-", stdin=text + "\n")
@@ -40,7 +40,7 @@ def existing() -> list[str]:
 
 
 def kill_processes(name: str) -> None:
-    """Ends whatever still runs in a namespace."""
+    """Ends all processes that still run in a namespace."""
     listed = subprocess.run(["ip", "netns", "pids", name], capture_output=True, text=True)
     for pid in listed.stdout.split():
         try:
@@ -50,7 +50,7 @@ def kill_processes(name: str) -> None:
 
 
 def delete(names: Iterable[str]) -> None:
-    """Processes first: a namespace lives as long as one of them."""
+    """Ends the processes first: a namespace lives as long as one of them."""
     present = [name for name in names if (RUN_NETNS / name).exists()]
     for name in present:
         kill_processes(name)

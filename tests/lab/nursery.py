@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where do a lab's processes come from? One small process without threads (forkserver.py) forks them all.
+"""The source of a lab's processes: one small process without threads (forkserver.py) forks them all.
 
 A lab itself may run threads, and a thread must neither fork nor be the parent of a process that is to die with its
 parent (the kernel ties that signal to the thread). Forked children share the interpreter's pages: a pod costs a few
@@ -48,7 +48,7 @@ class Nursery:
         return self._request({"op": "poll", "pid": pid})["code"]
 
     def log(self) -> str:
-        """What its processes have complained about."""
+        """Returns the errors that its processes have printed."""
         return self._log.read_text(errors="replace")
 
     def close(self) -> None:

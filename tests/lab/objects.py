@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do tests and benchmarks deploy? Short ways to write Deployments and Services of the lab's echo server."""
+"""Short ways to write the Deployments and Services of the lab's echo server that tests and benchmarks deploy."""
 
 from __future__ import annotations
 

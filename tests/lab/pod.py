@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is a running pod? A namespace on a node with server processes for its ports."""
+"""A running pod: a namespace on a node with server processes for its ports."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from .waiting import wait_until
 
 
 def start_server(place: Namespace, name: str, tcp: list[int], udp: list[int]) -> tuple[int, socket.socket]:
-    """Answers as `name` on these ports; its process id, and a socket that it lives as long as."""
+    """Starts a server that answers as `name` on these ports. Returns its process id and a socket; closing it ends the
+    server."""
     nursery: Nursery = place.nursery
     ours, theirs = socket.socketpair()
     pid = nursery.spawn("server", place.network, theirs.fileno(), place.cgroup, name=name, tcp=tcp, udp=udp)
@@ -30,7 +31,7 @@ def start_server(place: Namespace, name: str, tcp: list[int], udp: list[int]) ->
 
 
 def _stopped(pid: int) -> bool:
-    """The signal is on its way for a moment; each thread takes it for itself."""
+    """Whether all threads have stopped: the signal takes a moment, and reaches each thread separately."""
     threads = [stat.read_text().rpartition(")")[2].split()[0] for stat in Path(f"/proc/{pid}/task").glob("*/stat")]
     return all(state == "T" for state in threads)
 
@@ -47,7 +48,7 @@ class Pod(Namespace):
         self._servers: list[tuple[int, socket.socket]] = []
 
     def serve(self, ports: dict[str, list[int]]) -> None:
-        """Sees to it that these ports answer; those that do already stay as they are."""
+        """Makes these ports answer; those that already do stay as they are."""
         new = {protocol: sorted(set(ports.get(protocol, [])) - answered)
                for protocol, answered in self._answered.items()}
         if any(new.values()):
@@ -56,7 +57,7 @@ class Pod(Namespace):
                 self._answered[protocol].update(numbers)
 
     def pause(self) -> None:
-        """Its programs stand still; connections stay open."""
+        """Stops its programs for now; connections stay open."""
         self._signal(signal.SIGSTOP)
         for pid, _ in self._servers:
             wait_until(lambda: _stopped(pid), f"{self.name} stands still")

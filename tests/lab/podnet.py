@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How are pods connected? As common CNIs do it, so that weir is tested under each.
+"""The networks that connect pods, built like those of common CNIs, so that weir is tested under each.
 
-routed   Calico: the pod has a host address and a gateway that is nobody's address, the node a host route to the pod.
+routed   Calico: the pod has a host address and a gateway that no host owns, the node a host route to the pod.
 bridged  flannel host-gw and the CNI project's bridge plugin: pods of a node share the bridge cni0.
 overlay  flannel vxlan, with bridged pods: the router knows nothing of pods, nodes reach each other's through flannel.1.
 """
@@ -18,7 +18,7 @@ OVERLAY_DEVICE = "flannel.1"
 
 
 class PodNetwork:
-    """One of the three, for all nodes of a lab."""
+    """One of the three networks, for all nodes of a lab."""
 
     def __init__(self, place: Topology, bridged: bool, overlay: bool) -> None:
         self._topology = place
@@ -57,7 +57,7 @@ class PodNetwork:
             self._attach_routed(pod, node, host_side, number)
 
     def detach(self, node: Node, number: int) -> None:
-        """At once: an interface that goes with its namespace goes some time later."""
+        """Removes the interface at once; the kernel removes one that goes with its namespace some time later."""
         netns.batch(node.namespace, [f"link del pod{number}"])
 
     def _attach_routed(self, pod: Namespace, node: Node, host_side: str, number: int) -> None:
@@ -90,7 +90,7 @@ class PodNetwork:
                         for family in FAMILIES]
 
     def _build_overlay(self, node: Node) -> None:
-        """What flanneld programs on a node for each other node: neighbour, forwarding entry, route to its pods."""
+        """Programs a node like flanneld: for each other node a neighbour, a forwarding entry, a route to its pods."""
         device = OVERLAY_DEVICE
         lines = [f"link add {device} mtu {self.mtu} address {addresses.overlay_mac(node.index)} type vxlan id 1 "
                  f"dev eth0 local {node.addresses[4]} dstport 8472 nolearning", f"link set {device} up"]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which labs are there, and how does one disappear? Everything of a lab carries its id, so that a lab can be removed by
-anyone who knows the id: by itself, or by `reap` after its process was killed."""
+"""The labs on this machine, and their removal. Everything of a lab carries its id, so any process that knows the id can
+remove the lab: the lab itself, or `reap` after the lab's process was killed."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def cgroup_root() -> Path | None:
 
 def start_time(pid: int) -> str | None:
     """Tells a process from a later one with the same number (field 22 of /proc/PID/stat). None: there is none, or it
-    has ended and nobody has asked for its exit code yet."""
+    has ended and its parent has not fetched the exit code yet."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):
@@ -39,7 +39,7 @@ def start_time(pid: int) -> str | None:
 
 @dataclass(frozen=True)
 class Entry:
-    """A lab by its id, and where its things are."""
+    """A lab by its id, with the places of its files and objects."""
 
     id: str
 
@@ -49,7 +49,7 @@ class Entry:
 
     @property
     def prefix(self) -> str:
-        """Of its namespaces' names."""
+        """The prefix of its namespaces' names."""
         return f"weir-{self.id}"
 
     @property
@@ -63,7 +63,7 @@ class Entry:
 
     @property
     def owner(self) -> int | None:
-        """The process that holds it; None: it is gone."""
+        """The process that holds the lab; None: it is gone."""
         try:
             owner = json.loads((self.folder / "owner").read_text())
         except (FileNotFoundError, json.JSONDecodeError):
@@ -74,7 +74,7 @@ class Entry:
         return [name for name in netns.existing() if name.startswith(self.prefix + "-")]
 
     def remove(self) -> None:
-        """Whatever there is of it, in the order that lets nothing hang."""
+        """Removes everything of the lab that exists, in an order in which no step hangs."""
         netns.delete(self.namespaces())
         if self.pins.exists():
             shutil.rmtree(self.pins)
@@ -114,7 +114,7 @@ def reap() -> list[Entry]:
 
 
 def _remove_cgroup(top: Path) -> None:
-    """Its processes have been killed; until the last one is gone it is busy."""
+    """Removes the cgroup of killed processes; the kernel reports it as busy until the last one is gone."""
     def removed() -> bool:
         try:
             for folder, _, _ in os.walk(top, topdown=False):

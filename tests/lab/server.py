@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does a pod answer? On each of its ports, over IPv4 and IPv6, who it is and whom it sees.
+"""The server of a pod. On each of its ports, over IPv4 and IPv6, it answers with its name and the client's address.
 
 HTTP: GET / -> {"pod", "client", "server"}; GET /bytes/N -> N bytes of tests.lab.content; POST or PUT /sink -> {"bytes",
 "sha256"} of the body. Connections are kept alive. UDP: {"pod", "client", "server", "data"}, data being what was sent.
@@ -60,7 +60,7 @@ class HttpHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Requests are counted by whoever sends them."""
+        """Logs nothing: the client counts its requests."""
 
 
 class UdpHandler(socketserver.BaseRequestHandler):
@@ -77,7 +77,7 @@ class TcpServer(socketserver.ThreadingTCPServer):
     request_queue_size = 4096
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A client that goes in the middle is its test's business."""
+        """Reports nothing: if a client leaves in the middle, its test deals with that."""
 
 
 class UdpServer(socketserver.UDPServer):
@@ -89,7 +89,7 @@ def _start(base: type, family: socket.AddressFamily, port: int, handler: type, p
     kind = type(base.__name__, (base,), {"address_family": family})
     listener = kind(("", port), handler, bind_and_activate=False)
     if family == socket.AF_INET6:
-        # The IPv4 twin has the same port; and clients' IPv4 addresses are to be seen as such.
+        # The IPv4 server has the same port, and it shall see clients' IPv4 addresses as such.
         listener.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     listener.pod = pod
     listener.server_bind()

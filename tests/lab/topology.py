@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is wired to what? A router; behind it the nodes, each on a subnet of its own, and a client from outside.
+"""The wiring of a lab: a router; behind it the nodes, each on a subnet of its own, and a client from outside.
 
     client --- router --- eth0 node1 --- pods
                   \\------ eth0 node2 --- pods
@@ -34,7 +34,7 @@ class Topology:
 
 
 def build(prefix: str, count: int, nursery: Nursery, cgroup: Path | None, rp_filter: int | None) -> Topology:
-    """Namespaces, links, addresses and default routes; pods are for the pod network."""
+    """Makes namespaces, links, addresses and default routes; the pod network adds the pods."""
     def named(name: str) -> dict:
         return {"name": name, "namespace": f"{prefix}-{name}", "nursery": nursery}
 
@@ -53,8 +53,8 @@ def build(prefix: str, count: int, nursery: Nursery, cgroup: Path | None, rp_fil
     for node in topology.nodes:
         gateways = {family: addresses.node_gateway(family, node.index) for family in addresses.FAMILIES}
         netns.batch(node.namespace, _host_lines(node.addresses, gateways, addresses.NODE_PREFIX))
-        # A wire never carries unfinished checksums; a veth does, and XDP sees them. What the router sends towards a
-        # node is therefore finished first.
+        # A wire never carries unfinished checksums; a veth does, and XDP sees them. The router therefore
+        # completes them before it sends to a node.
         topology.router.exec("ethtool", "-K", node.name, "tx", "off")
     netns.batch(topology.client.namespace,
                 _host_lines(addresses.CLIENT, addresses.CLIENT_GATEWAY, addresses.CLIENT_PREFIX))
@@ -62,7 +62,7 @@ def build(prefix: str, count: int, nursery: Nursery, cgroup: Path | None, rp_fil
 
 
 def prepare(place: Namespace, forwarding: bool, rp_filter: int | None = None) -> None:
-    """Before any interface exists. Duplicate address detection would only make everyone wait."""
+    """Prepares a namespace before it has interfaces. Duplicate address detection would only delay all hosts."""
     settings: dict[str, object] = {"ipv6/conf/all/accept_dad": 0, "ipv6/conf/default/accept_dad": 0,
                                    "ipv4/ip_forward": int(forwarding), "ipv6/conf/all/forwarding": int(forwarding)}
     if rp_filter is not None:
@@ -86,7 +86,7 @@ def _router_addresses(topology: Topology) -> list[str]:
         for node in topology.nodes:
             gateway = addresses.node_gateway(family, node.index)
             lines.append(f"addr add {gateway}/{addresses.NODE_PREFIX[family]} dev {node.name} nodad")
-        # Frontends that are addresses of no node: somebody must send them to a node.
+        # Some frontends are addresses of no node: the router must send their packets to a node.
         for cidr in (addresses.SERVICE_CIDRS[family], addresses.LOAD_BALANCER_CIDRS[family]):
             lines.append(f"route add {cidr} via {addresses.node(family, 1)}")
     return lines

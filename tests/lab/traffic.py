@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does a client speak? Real sockets of the namespace that the calling process is in; results are plain values."""
+"""The traffic of clients: real sockets in the namespace of the calling process; results are plain values."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ IP_RECVERR, IPV6_RECVERR = 11, 25
 
 
 def error_name(error: Exception) -> str:
-    """ECONNREFUSED, EHOSTUNREACH, ...; `timeout`; or what the HTTP library calls it."""
+    """ECONNREFUSED, EHOSTUNREACH, ...; `timeout`; or the HTTP library's name for the error."""
     if isinstance(error, TimeoutError) and error.errno is None:
         return "timeout"
     if isinstance(error, OSError) and error.errno in errno.errorcode:
@@ -103,7 +103,7 @@ def http_get(address: str, port: int, path: str, source_port: int, timeout: floa
 
 
 def fetch(address: str, port: int, path: str, method: str, timeout: float) -> dict:
-    """Whatever an HTTP server says, also an error."""
+    """Any answer of an HTTP server, also an error."""
     connection = http.client.HTTPConnection(address, port, timeout=timeout)
     try:
         connection.request(method, path)
@@ -117,8 +117,8 @@ def fetch(address: str, port: int, path: str, method: str, timeout: float) -> di
 
 
 def udp_request(address: str, port: int, data: str, source_port: int, timeout: float) -> dict:
-    """A datagram and its answer, or {"error"}. The socket is connected: an answer from elsewhere is not accepted,
-    and ICMP errors are seen."""
+    """Sends a datagram and returns its answer, or {"error"}. The socket is connected, so it sees ICMP errors and does
+    not accept an answer from elsewhere."""
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
         try:
@@ -132,7 +132,7 @@ def udp_request(address: str, port: int, data: str, source_port: int, timeout: f
 
 
 def udp_hops(address: str, port: int, hops: int, timeout: float) -> dict:
-    """The error that a datagram with so many hops to go comes back with: {"error"}."""
+    """Sends a datagram with this hop limit and returns the error that comes back: {"error"}."""
     v6 = ":" in address
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as sock:
         sock.settimeout(timeout)
@@ -166,7 +166,7 @@ class DatagramSocket:
             self.peer = endpoint(*self._socket.getpeername()[:2])
 
     def ask(self, address: str, port: int, timeout: float) -> dict:
-        """A datagram to this address (empty: to the peer) and the answer, with the address that it came from."""
+        """Sends a datagram to this address (empty: to the peer) and returns the answer with its source address."""
         try:
             if address:
                 self._socket.sendto(b"weir", (address, port))
@@ -189,7 +189,7 @@ class DatagramSocket:
 
 
 def ping(address: str, payload: int, timeout: float) -> dict:
-    """One echo request that must not be fragmented on the way: {} or {"error"}."""
+    """Sends one echo request that must not be fragmented on the way: {} or {"error"}."""
     v6 = ":" in address
     protocol = socket.IPPROTO_ICMPV6 if v6 else socket.IPPROTO_ICMP
     identifier = int.from_bytes(os.urandom(2), "big")
@@ -226,7 +226,7 @@ def internet_checksum(data: bytes) -> int:
 
 
 class Transfer:
-    """One connection kept busy until told to stop: for what must survive something else happening meanwhile."""
+    """One connection kept busy until `stop`, for tests that a connection survives some event."""
 
     def __init__(self, address: str, port: int, upload: bool, piece: int, timeout: float) -> None:
         self._connection = HttpConnection(address, port, timeout=timeout)

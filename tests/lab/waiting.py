@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How does the lab wait? By asking again until it is so, up to a deadline that only a failure meets."""
+"""The lab's way to wait: it checks a condition again and again, up to a deadline that only a failure reaches."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does a namespace's worker process do? Carries out requests of the lab inside the namespace, each in a thread.
+"""A namespace's worker process: it carries out requests of the lab inside the namespace, each in a thread.
 
 Requests and answers are lines of JSON: {"id", "op", "args"} -> {"id", "result"} or {"id", "error"}.
 """
@@ -75,7 +75,7 @@ class Operations:
             self._connections.pop(handle).close()
 
     def udp_open(self, address: str, port: int = 0) -> dict:
-        """A UDP socket that stays open; port 0: connected to nobody."""
+        """A UDP socket that stays open; port 0: without a peer."""
         number = next(self._numbers)
         self._datagrams[number] = traffic.DatagramSocket(address, port)
         return {"handle": number, "peer": self._datagrams[number].peer}
@@ -126,7 +126,7 @@ class Operations:
 
 
 def serve(control: socket.socket) -> None:
-    """Until the lab closes its end."""
+    """Serves requests until the lab closes its end."""
     operations = Operations()
     lock = threading.Lock()
 

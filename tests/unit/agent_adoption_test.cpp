@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The states between two agents, and what each allows.
+// The states of taking over from an earlier agent, and the actions that each allows.
 #include "loader/agent/adoption.hpp"
 
 #include <gmock/gmock.h>
@@ -18,7 +18,7 @@ using State = Adoption::State;
 
 const model::ObjectName name_a{.name_space = "ns", .name = "a"};
 
-// As the table in the header has it: remove, attach, keep allocations.
+// The table of the header: remove, attach, keep allocations.
 std::string row(State state) {
     auto allows = Adoption::allows(state);
     return std::string(allows.remove ? "remove " : "") + (allows.attach ? "attach " : "") +
@@ -38,7 +38,7 @@ TEST(AdoptionTest, AFirstStartIsNeverHeld) {
     EXPECT_THAT(adoption.source_read(false), IsEmpty());
     EXPECT_EQ(adoption.state(), State::fresh);
     EXPECT_FALSE(adoption.holds_back(gone("a"), true));
-    EXPECT_FALSE(adoption.planned()) << "there is nothing unclaimed";
+    EXPECT_FALSE(adoption.planned()) << "no maps were taken over, so no entry is unclaimed";
     EXPECT_EQ(adoption.state(), State::settled);
 }
 
@@ -48,7 +48,7 @@ TEST(AdoptionTest, ACleanSourceSettlesItOnce) {
     EXPECT_EQ(adoption.state(), State::adopting);
     adoption.source_read(true);
     EXPECT_EQ(adoption.state(), State::adopting);
-    EXPECT_TRUE(adoption.planned()) << "what no plan has claimed goes";
+    EXPECT_TRUE(adoption.planned()) << "the agent removes the unclaimed entries";
     EXPECT_EQ(adoption.state(), State::settled);
     EXPECT_FALSE(adoption.planned());
 }
@@ -59,7 +59,7 @@ TEST(AdoptionTest, IsHeldUntilTheSourceIsClean) {
     adoption.source_read(false);
     EXPECT_TRUE(adoption.is_held());
     EXPECT_FALSE(adoption.planned());
-    EXPECT_TRUE(adoption.is_held()) << "a plan does not end it";
+    EXPECT_TRUE(adoption.is_held()) << "a plan does not end this state";
     adoption.source_read(false);
     EXPECT_TRUE(adoption.is_held());
     adoption.source_read(true);
@@ -82,9 +82,9 @@ TEST(AdoptionTest, HoldsBackPlansThatTakeEverythingFromAService) {
     adoption.adopted();
     adoption.source_read(false);
     EXPECT_TRUE(adoption.holds_back(gone("a"), true));
-    EXPECT_TRUE(adoption.holds_back(plan_of("b", {}), true)) << "the last endpoints";
+    EXPECT_TRUE(adoption.holds_back(plan_of("b", {}), true)) << "it would lose its last endpoints";
     EXPECT_FALSE(adoption.holds_back(plan_of("c", {"10.0.0.1"}), true)) << "it has endpoints";
-    EXPECT_FALSE(adoption.holds_back(plan_of("d", {}), false)) << "it had nothing";
+    EXPECT_FALSE(adoption.holds_back(plan_of("d", {}), false)) << "the maps have nothing of it";
     EXPECT_THAT(adoption.source_read(false), IsEmpty());
     EXPECT_THAT(adoption.source_read(true), ElementsAre(name_a, model::ObjectName{.name_space = "ns", .name = "b"}));
     EXPECT_THAT(adoption.source_read(true), IsEmpty());

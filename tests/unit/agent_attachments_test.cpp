@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given these interfaces: where are programs attached and taken off, and what are people told?
+// Given these interfaces: where the agent attaches and detaches programs, and what it logs.
 #include "loader/agent/attachments.hpp"
 
 #include <gmock/gmock.h>
@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// Writes down what is asked of it.
+// Records the calls that it gets.
 class FakeHooks : public Hooks {
 public:
     std::expected<datapath::Attached, std::string> attach(const net::Link& link, bool is_uplink,
@@ -100,7 +100,7 @@ TEST_F(AttachmentsTest, TellsTheDatapathOfUplinksAlone) {
     EXPECT_EQ(entry.source4_be, htonl(0xc0000207));
     eth0.addresses = {plan::test::address("192.0.2.8")};
     auto next = attach({eth0, pod(3, "veth3")});
-    EXPECT_EQ(next.uplinks.at(2).source4_be, htonl(0xc0000208)) << "an address that changes later counts";
+    EXPECT_EQ(next.uplinks.at(2).source4_be, htonl(0xc0000208)) << "the device gets an address that changes later";
     EXPECT_FALSE(next.has_changed);
 }
 
@@ -147,7 +147,7 @@ TEST_F(AttachmentsTest, ServesAnUplinkThatCannotHaveXdp) {
     EXPECT_EQ(problems(), R"([{"severity":"error","message":"eth0: cannot attach XDP"}])");
     hooks->take();
     attach({device(2, "eth0")});
-    EXPECT_THAT(hooks->take(), IsEmpty()) << "it is not tried again and again";
+    EXPECT_THAT(hooks->take(), IsEmpty()) << "the agent does not try XDP again";
 }
 
 TEST_F(AttachmentsTest, WarnsOfWhatWasNotDoneAsAsked) {
@@ -163,7 +163,7 @@ TEST_F(AttachmentsTest, SaysWhichUplinkIsMissingUntilItAppears) {
     EXPECT_THAT(problems(),
                 HasSubstr(R"("warning","message":"eth7: no such interface; it is attached when it appears")"));
     attach({device(2, "eth0")});
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
     EXPECT_TRUE(attach({device(7, "eth7")}).uplinks.contains(7));
     EXPECT_EQ(problems(), "[]");
 }
@@ -176,7 +176,7 @@ TEST_F(AttachmentsTest, SaysWhichUplinkIsRefused) {
     EXPECT_THAT(log.take(), HasSubstr("warning: wg0 is left out: "));
     EXPECT_THAT(problems(), HasSubstr(R"("warning","message":"wg0 is left out: )"));
     EXPECT_FALSE(attach({tunnel}).has_changed);
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
 }
 
 TEST_F(AttachmentsTest, AttachesSocketsToTheRootCgroup) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Catches what the agent's parts log.
+// Captures the log of the agent's parts.
 #pragma once
 
 #include <spdlog/sinks/ostream_sink.h>
@@ -23,7 +23,7 @@ public:
     Log(const Log&) = delete;
     Log& operator=(const Log&) = delete;
 
-    // What was logged since the last call: "level: text", a line each.
+    // Returns the lines logged since the last call: "level: text".
     std::string take() {
         auto text = text_.str();
         text_.str({});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects in, plans out: which plans are told, and which are held back over maps of an earlier agent.
+// From objects to plans: the plans that are passed on, and those held back over the maps of an earlier agent.
 #include "loader/agent/planning.hpp"
 
 #include <gmock/gmock.h>
@@ -26,7 +26,7 @@ protected:
     void add(model::Object object) { planning.apply(model::Upsert{std::move(object)}); }
     void add(model::EndpointSlice slice) { add(model::Object(std::vector{std::move(slice)})); }
 
-    // "a: 10.0.0.1:8080", a plan each.
+    // Returns a line for each plan: "a: 10.0.0.1:8080".
     std::vector<std::string> take(const std::vector<model::ObjectName>& waiting = {}) {
         std::vector<std::string> out;
         for (const auto& plan : planning.take(waiting)) {
@@ -36,7 +36,7 @@ protected:
         }
         return out;
     }
-    // The maps hold Services a and b, whose ClusterIP was allocated.
+    // Fills the maps with Services a and b, whose ClusterIPs were allocated.
     void adopt() {
         plan::test::Kernel kernel({.frontends = 100, .services = 100, .backends = 100, .slot_lines = 1000});
         kernel.update(plan::test::plan_of("a", {"10.0.0.1"}, "10.96.0.1"));

@@ -29,7 +29,7 @@ TEST_F(ProblemsTest, LogsAProblemOnceAsLongAsItLasts) {
     EXPECT_EQ(shown(), "[]");
     EXPECT_EQ(log.take(), "");
     problems.note(Area::service, {problem(Severity::error, "bad")}, "ns/a");
-    EXPECT_EQ(log.take(), "error: bad\n") << "it has gone and come again";
+    EXPECT_EQ(log.take(), "error: bad\n") << "it was gone and is back";
 }
 
 TEST_F(ProblemsTest, LogsWhatIsSaidTwiceAtOnceOnce) {

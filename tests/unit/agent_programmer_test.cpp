@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Plans in, maps out: what is written when, what a failure of the kernel changes, and what has gone.
+// From plans to maps: when the agent writes, what a failing write changes, and which removals it reports.
 #include "loader/agent/programmer.hpp"
 
 #include <gmock/gmock.h>
@@ -90,7 +90,7 @@ TEST_F(ProgrammerTest, WritesNothingWhereNothingHasChanged) {
     auto calls = writer.calls();
     program({a});
     EXPECT_EQ(writer.calls(), calls);
-    EXPECT_EQ(programmer.rounds(), 2u) << "the maps were brought up to date all the same";
+    EXPECT_EQ(programmer.rounds(), 2u) << "a sync without changes counts too";
 }
 
 TEST_F(ProgrammerTest, KeepsWhatTheKernelRefusesAndWritesItInOrder) {
@@ -102,7 +102,7 @@ TEST_F(ProgrammerTest, KeepsWhatTheKernelRefusesAndWritesItInOrder) {
     EXPECT_THAT(log.take(), HasSubstr("; retrying every second"));
     program({plan_of("a", {"10.0.0.3"}, "10.96.0.1"), b});
     EXPECT_THAT(writer.services(), IsEmpty()) << "a later change builds on the earlier one";
-    EXPECT_EQ(log.take(), "") << "once";
+    EXPECT_EQ(log.take(), "") << "it is logged only once";
     programmer.sync();
     EXPECT_EQ(writer.kernel.backends_of("10.96.0.1"), "10.0.0.3:8080");
     EXPECT_TRUE(programmer.is_written());
@@ -118,18 +118,18 @@ TEST_F(ProgrammerTest, ReportsARemovalWhenItIsWritten) {
     EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "the maps still hold it";
     programmer.sync();
     EXPECT_EQ(programmer.take_removal(), Removal::streams);
-    EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "once";
+    EXPECT_EQ(programmer.take_removal(), Removal::nothing) << "a removal is reported once";
 }
 
 TEST_F(ProgrammerTest, TellsRemovalsOfDatagramBackendsApart) {
     program({a, datagrams(b)});
     program({gone("b")});
-    EXPECT_EQ(programmer.take_removal(), Removal::datagrams) << "its ports were UDP before they went";
+    EXPECT_EQ(programmer.take_removal(), Removal::datagrams) << "its ports were UDP before it lost them";
     program({gone("a")});
     EXPECT_EQ(programmer.take_removal(), Removal::streams);
     program({datagrams(plan_of("c", {"10.0.0.1", "10.0.0.2"}))});
     program({datagrams(plan_of("c", {"10.0.0.1"}))});
-    EXPECT_EQ(programmer.take_removal(), Removal::datagrams) << "one of two";
+    EXPECT_EQ(programmer.take_removal(), Removal::datagrams) << "it lost one of two UDP backends";
 }
 
 TEST_F(ProgrammerTest, RemembersThatDatagramsGoWhileTheKernelRefuses) {
@@ -166,7 +166,7 @@ TEST_F(ProgrammerTest, TakesOverMapsAndRemovesWhatNoPlanClaims) {
     auto calls = writer.calls();
     next.update(a);
     next.sync();
-    EXPECT_EQ(writer.calls(), calls) << "a is as it was, and b may still be claimed";
+    EXPECT_EQ(writer.calls(), calls) << "a has not changed, and a plan may still claim b";
     next.finish_adoption();
     next.sync();
     EXPECT_THAT(writer.services(), ElementsAre("ns/a:http"));
@@ -182,7 +182,7 @@ TEST_F(ProgrammerTest, WritesTheEndOfAnAdoptionAfterThePlans) {
     next.finish_adoption();
     next.sync();
     EXPECT_THAT(writer.services(), ElementsAre("ns/a:http", "ns/c:http"));
-    EXPECT_EQ(writer.kernel.backends_of("10.96.0.2"), "10.0.0.2:8080") << "what c took from b stays";
+    EXPECT_EQ(writer.kernel.backends_of("10.96.0.2"), "10.0.0.2:8080") << "the address that c took from b stays";
 }
 
 TEST_F(ProgrammerTest, SaysWhyMapsCannotBeTakenOver) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Messages about SNAT ports, each of which must come once.
+// Messages about SNAT ports: the agent logs each only once.
 #include "loader/agent/snat_watch.hpp"
 
 #include <arpa/inet.h>
@@ -43,7 +43,7 @@ protected:
         now += 5s;
         return watch.look(uses, drops, now);
     }
-    // Looks until as much time has passed; what they said.
+    // Looks until this much time has passed and returns the logged lines.
     std::vector<SnatWatch::Line> look_for(std::chrono::seconds time, const std::vector<view::SnatUse>& uses,
                                           std::uint64_t drops = 1000) {
         std::vector<SnatWatch::Line> lines;
@@ -90,7 +90,7 @@ TEST_F(SnatWatchTest, RecoversBelowAMarkOfItsOwnAndAfterAWhile) {
     look({use(80, 85)});
     EXPECT_THAT(look_for(600s, {use(80, 60)}), IsEmpty());
     for (int i = 0; i < 100; ++i) {
-        EXPECT_THAT(look({use(80, 10)}), IsEmpty()) << "no line for every swing";
+        EXPECT_THAT(look({use(80, 10)}), IsEmpty()) << "swings around the mark give no further line";
         EXPECT_THAT(look({use(80, 90)}), IsEmpty());
     }
     EXPECT_THAT(look_for(25s, {use(80, 59)}), IsEmpty());
@@ -104,7 +104,7 @@ TEST_F(SnatWatchTest, RecoversBelowAMarkOfItsOwnAndAfterAWhile) {
 TEST_F(SnatWatchTest, ABackendThatComesBackGoesOnWithItsEpisode) {
     look({use(80, 85)});
     gone.insert(80);
-    EXPECT_THAT(look_for(60s, {use(80, 85)}), IsEmpty()) << "its connections are there still";
+    EXPECT_THAT(look_for(60s, {use(80, 85)}), IsEmpty()) << "its connections are still there";
     EXPECT_THAT(look_for(20s, {}), IsEmpty());
     gone.clear();
     EXPECT_THAT(look_for(60s, {use(80, 100)}), IsEmpty());
@@ -151,7 +151,7 @@ TEST_F(SnatWatchTest, WhilePortsAreScarceDropsMustBeOverForLonger) {
     look({use(80, 100)});
     look({use(80, 100)}, 1005);
     EXPECT_THAT(look_for(295s, {use(80, 95)}, 1005), IsEmpty());
-    EXPECT_THAT(look({use(80, 95)}, 1006), IsEmpty()) << "one now and then is the same episode";
+    EXPECT_THAT(look({use(80, 95)}, 1006), IsEmpty()) << "a drop now and then belongs to the same episode";
     EXPECT_THAT(look_for(295s, {use(80, 95)}, 1006), IsEmpty());
     EXPECT_THAT(look({use(80, 95)}, 1006), ElementsAre(line(Level::info, "6 packets were dropped")));
     EXPECT_THAT(watch.problems(), SizeIs(1)) << "the backend is still above its mark";

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given what happens and what time it is: when are the flow tables swept?
+// When the flow tables are swept, given the events and the time.
 #include "loader/agent/sweep_schedule.hpp"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Maps whose calls fail: every state in between is valid, and in the end they hold what the plans say. Layout and
-// write() are used as the agent uses them; the maps are in memory.
+// Maps whose calls fail: every state in between is valid, and in the end the maps match the plans. Layout and write()
+// are used as the agent uses them; the maps are in memory.
 #include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
@@ -35,7 +35,7 @@ constexpr plan::Capacity capacity{
     .frontends = 300, .services = 300, .backends = 600, .slot_lines = 8000, .source_ranges = 100};
 
 using Plans = std::map<std::string, plan::ServicePlan>;
-// The content that maps hold or should hold, in lines that name no ids and no places.
+// The actual or expected content of maps, in lines that name no ids and no slot lines.
 using Description = std::set<std::string>;
 
 std::vector<std::string> without(const Description& all, const Description& some) {
@@ -137,8 +137,8 @@ Description describe(const Plans& plans) {
     return out;
 }
 
-// Random plans of six Services that have an address of their own, one that all share, ports of the node, source ranges,
-// affinity; and a frontend that passes from one to another.
+// Random plans of six Services with an address of their own, a shared one, node ports, source ranges and affinity, and
+// a frontend that passes from one Service to another.
 class Planners {
 public:
     explicit Planners(unsigned seed) : random_(seed) {}
@@ -231,7 +231,7 @@ private:
     unsigned owner_ = 0;
 };
 
-// As the agent has it: changes wait until they are written, in order, and nothing is given out again before.
+// Works like the agent: changes wait in order until they are written, and no id is given out again before.
 class Programming {
 public:
     explicit Programming(FaultyWriter::Faults faults) : maps_(capacity), writer_(maps_, std::move(faults)) {}
@@ -258,7 +258,7 @@ public:
         retry();
     }
 
-    // Whether all is written afterwards.
+    // Returns whether everything is written afterwards.
     bool retry() {
         while (!unwritten_.empty() && write(writer_, unwritten_.front())) unwritten_.pop_front();
         return is_written();
@@ -308,10 +308,10 @@ TEST_P(Faults, EveryStateIsValidAndTheEndIsThePlan) {
 
 INSTANTIATE_TEST_SUITE_P(Seeds, Faults, testing::Range(1u, 9u));
 
-// A short history, in which one call fails once.
+// Runs a short history in which one call fails once.
 class OneFault : public testing::TestWithParam<bool> {
 protected:
-    // Says how many calls there were.
+    // Returns how many calls there were.
     std::size_t run(FaultyWriter::Faults faults) {
         Planners random(7);
         Programming programming(std::move(faults));
@@ -326,7 +326,7 @@ protected:
     }
 };
 
-// Before, amid and after its entries.
+// The call fails before, amid or after its entries.
 TEST_P(OneFault, AtAnyCallLeadsToThePlan) {
     const auto calls = run([](std::size_t, std::size_t) { return std::nullopt; });
     EXPECT_GT(calls, 50u);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Is the backend that a socket was given still there?
+// Whether the backend that a socket was connected to still exists.
 #include "loader/apply/socket_abort.hpp"
 
 #include <arpa/inet.h>

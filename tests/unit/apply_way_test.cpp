@@ -29,7 +29,7 @@ protected:
     explicit Way(std::vector<source::Report> at_start = first_reading())
         : source_([this](auto report) { take(std::move(report)); }, std::move(at_start)) {}
 
-    // In two parts; a Service's endpoints come with the second.
+    // The source reports in two parts; a Service's endpoints come with the second.
     static std::vector<source::Report> first_reading() {
         return {{.changes = {upsert(service("web", "10.96.0.1"))}, .more = true},
                 {.changes = {upsert(std::vector{slice("web", {{"10.0.0.1"}})})}, .synced = true}};

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The one order of writing: valid after each step, and what is wrong with any other.
+// The order of writing: the maps are valid after each step, and any other order breaks this.
 #include "loader/apply/write_order.hpp"
 
 #include <gmock/gmock.h>
@@ -39,7 +39,7 @@ plan::ServicePlan restricted(const std::string& name, const std::vector<std::str
     return out;
 }
 
-// Between them they have something for every step, in every combination of coming, changing and going.
+// Together these plans give every step something to write, in every combination of adding, changing and removing.
 std::vector<plan::MapChanges> history() {
     plan::Layout layout(capacity);
     std::vector<plan::MapChanges> out;
@@ -80,7 +80,7 @@ struct Before {
 };
 class Misordered : public testing::TestWithParam<Before> {};
 
-// Each reason for the order, one by one: a step that is done right after the one that must follow it is seen.
+// Tests each reason for the order: the checks notice a step that runs right after the one that must follow it.
 TEST_P(Misordered, IsSeen) {
     std::vector<Step> order(write_order().begin(), write_order().end());
     auto first = place_of(GetParam().first), second = place_of(GetParam().second);

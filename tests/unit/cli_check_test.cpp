@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given these facts about a host: what does `weir check` say, and can weir run?
+// The report of `weir check` for given facts about a host, and whether weir can run there.
 #include "loader/cli/check.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How is `weir explain` asked?
+// The arguments of `weir explain`.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir.yaml: what does each form of a key mean, and what is said about those that mean nothing?
+// weir.yaml: the meaning of every form of a key, and the errors about unknown ones.
 #include "loader/config/config.hpp"
 
 #include <gmock/gmock.h>

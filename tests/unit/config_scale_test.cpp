@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Do the default sizes of a machine with 24 GiB hold 44,000 services with 250,000 endpoints, however these are spread?
+// The default sizes of a machine with 24 GiB hold 44,000 services with 250,000 endpoints, however these are spread.
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
@@ -29,7 +29,7 @@ model::Address address(std::uint8_t network, std::uint32_t number) {
         fmt::format("{}.{}.{}.{}", network, number >> 16 & 255, number >> 8 & 255, number & 255));
 }
 
-// A load balancer's Service of one port: three frontends. first: the number of its first endpoint.
+// Returns a load balancer's Service with one port and three frontends. first: the number of its first endpoint.
 plan::ServicePlan service_plan(std::uint32_t number, std::uint32_t endpoints, std::uint32_t first) {
     plan::ServicePortPlan port{.name = fmt::format("ns/service-{}:http", number)};
     plan::Scope scope{.action = endpoints > 0 ? abi::SCOPE_BALANCE : abi::SCOPE_REJECT};
@@ -54,7 +54,7 @@ struct Shape {
     std::vector<std::uint32_t> endpoints;  // of each service
 };
 
-// So many services that all have the same number of endpoints, and the rest of both spread over the rest evenly.
+// Gives this many services the same number of endpoints, and spreads the other endpoints evenly over the others.
 Shape shape(std::string name, std::uint32_t services, std::uint32_t endpoints_of_each) {
     std::vector<std::uint32_t> endpoints(services, endpoints_of_each);
     std::uint32_t left = all_endpoints - services * endpoints_of_each;
@@ -67,7 +67,7 @@ Shape shape(std::string name, std::uint32_t services, std::uint32_t endpoints_of
 
 class Scale : public testing::TestWithParam<Shape> {
 protected:
-    // Of 24 GiB the kernel keeps a little for itself.
+    // The kernel keeps a little of the 24 GiB for itself.
     MapSizes sizes_ = resolve_sizes({}, 47 * gib / 2);
     std::uint32_t slot_lines_ = sizes_.slots / abi::SLOTS_PER_LINE;
 };
@@ -88,7 +88,7 @@ TEST_P(Scale, FitsIntoTheDefaults) {
         if (of_each == 0) continue;
         ASSERT_TRUE(slots.take(lines_for(of_each))) << slots.used() << " lines are taken";
     }
-    // While a set changes its old range is still taken: services with a tenth of all endpoints may change at once.
+    // While a set changes, its old range is still taken. Services with a tenth of all endpoints may change at once.
     auto largest = endpoints;
     std::ranges::sort(largest, std::greater());
     std::uint32_t changed = 0;
@@ -96,7 +96,7 @@ TEST_P(Scale, FitsIntoTheDefaults) {
         ASSERT_TRUE(slots.take(lines_for(*next))) << changed << " endpoints are in sets that change";
 }
 
-// One service in a hundred by way of the layout, which takes its time with full tables.
+// Passes only one service in a hundred through the layout, which is slow with full tables.
 TEST_P(Scale, TheLayoutTakesNoMore) {
     plan::Layout layout({.frontends = sizes_.frontends,
                          .services = sizes_.services,
@@ -123,7 +123,7 @@ TEST_P(Scale, TheLayoutTakesNoMore) {
 INSTANTIATE_TEST_SUITE_P(Shapes, Scale,
                          testing::Values(shape("Uniform", 0, 0), shape("TenOf5000", 10, 5000),
                                          shape("FiftyOf5000", 50, 5000), shape("OneOf200000", 1, 200'000),
-                                         // Slot tables grow by powers of two: just above one they take the most.
+                                         // Slot tables grow by powers of two: just above one they waste most.
                                          shape("ManyOf33", 7'575, 33), shape("ManyOf129", 1'900, 129)),
                          [](const auto& info) { return info.param.name; });
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Can pins be made at this path?
+// Whether the agent can make pins at a path.
 #include "loader/datapath/bpffs.hpp"
 
 #include <gmock/gmock.h>
@@ -14,7 +14,7 @@ using testing::IsEmpty;
 TEST(Bpffs, OnlyBelowItsStandardPlaceCanOneBeMounted) {
     for (const auto* path : {"/", "/proc/weir", "/sys/fs/bpfs/weir", "/sys/fs", "/sys/fs/bpf/../weir", "weir", ""})
         EXPECT_EQ(bpffs_state(path), BpffsState::elsewhere) << path;
-    // Whether one is mounted depends on the machine; both mean that pins can be made.
+    // Whether a bpffs is mounted depends on the machine; the agent can make pins either way.
     for (const auto* path : {"/sys/fs/bpf", "/sys/fs/bpf/", "/sys/fs/bpf/weir/deeper", "/sys/fs/../fs/bpf/weir"})
         EXPECT_NE(bpffs_state(path), BpffsState::elsewhere) << path;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Where is cgroup v2, and is a folder one of it?
+// The mount point of cgroup v2, and whether a folder is one of its cgroups.
 #include "loader/datapath/cgroup.hpp"
 
 #include <gmock/gmock.h>

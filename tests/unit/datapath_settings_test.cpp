@@ -17,9 +17,9 @@ namespace {
 
 constexpr std::uint64_t gib = 1024ull * 1024 * 1024;
 
-// Their content: config_scale_test.cpp.
+// config_scale_test.cpp tests how much these maps hold.
 TEST(Settings, DefaultsOf24GiBTakeLessThanAGibibyteWithTheAgent) {
-    // The memory that the agent keeps of its own with 44,000 services and 250,000 endpoints: docs/performance.md.
+    // The agent's own memory with 44,000 services and 250,000 endpoints is from docs/performance.md.
     EXPECT_LT(memory_of(resolve_sizes({}, 24 * gib)) + 200 * 1024 * 1024, gib);
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects as text with every field but their origin, to compare them and to see how they differ.
+// Objects as text with every field except their origin, to compare them and to show how they differ.
 #pragma once
 
 #include <fmt/format.h>

@@ -15,7 +15,7 @@ using testing::SizeIs;
 
 using Slices = std::vector<EndpointSlice>;
 
-// The slice web-1 of ns/web with these endpoints (in line 6) and ports (in line 7).
+// Decodes the slice web-1 of ns/web with these endpoints (in line 6) and ports (in line 7).
 decode::Decoded slice_of(std::string_view endpoints, std::string_view ports = "[]", std::string_view type = "IPv4") {
     return from_yaml(
         fmt::format("apiVersion: discovery.k8s.io/v1\nkind: EndpointSlice\n"
@@ -126,7 +126,7 @@ TEST(EndpointSlice, EndpointsHaveAddresses) {
 
 TEST(EndpointSlice, MayBeEmpty) {
     EXPECT_THAT(slice(slice_of("[]")).endpoints, IsEmpty());
-    EXPECT_THAT(slice(slice_of("null", "null")).endpoints, IsEmpty()) << "as Go's nil slices are written";
+    EXPECT_THAT(slice(slice_of("null", "null")).endpoints, IsEmpty()) << "Go writes nil slices like this";
 }
 
 TEST(EndpointSlicePorts, WithoutANumberAreKept) {
@@ -164,7 +164,7 @@ decode::Decoded endpoints_of(std::string_view subsets) {
         fmt::format("apiVersion: v1\nkind: Endpoints\nmetadata: {{name: web, namespace: ns}}\nsubsets: {}\n", subsets));
 }
 
-// "ns/web IPv4: 10.0.0.1 !10.0.0.2 -> http/8080", where ! is not ready.
+// Returns lines like "ns/web IPv4: 10.0.0.1 !10.0.0.2 -> http/8080", where ! means not ready.
 std::vector<std::string> lines(const Slices& slices) {
     std::vector<std::string> out;
     for (const auto& slice : slices) {

@@ -85,7 +85,7 @@ TEST(Fingerprint, DiffersWhenAnythingDoes) {
     }
 }
 
-// Of a tree that is no object.
+// Returns the fingerprint of a tree that is no object.
 std::uint64_t print_of_tree(const std::string& text) {
     decode::Document document;
     decode::parse_yaml(text, document);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts in, objects and problems out, for tests of the model.
+// Helpers that turn texts into objects and problems, for tests of the model.
 #pragma once
 
 #include <fmt/format.h>
@@ -27,7 +27,7 @@ inline decode::Decoded from_json(std::string_view text) {
     return decode::decode(text, decode::Format::json, "f.json");
 }
 
-// One line a problem: "error f.yaml:4: Service ns/web: spec.ports[0].port: ...".
+// Returns the problems, one per line: "error f.yaml:4: Service ns/web: spec.ports[0].port: ...".
 inline std::string problems(const decode::Decoded& decoded) {
     std::string out;
     for (const auto& problem : decoded.problems)
@@ -35,7 +35,7 @@ inline std::string problems(const decode::Decoded& decoded) {
     return out;
 }
 
-// The names of the objects, in order: "ns/web ns/api".
+// Returns the names of the objects, in order: "ns/web ns/api".
 inline std::string names(const decode::Decoded& decoded) {
     std::string out;
     for (const auto& object : decoded.objects) {
@@ -52,19 +52,19 @@ inline std::string names(const decode::Decoded& decoded) {
     return out;
 }
 
-// The one object of a text about which there is nothing to say.
+// Returns the only object of a text that has no problems.
 template <typename T>
 T only(const decode::Decoded& decoded) {
     EXPECT_EQ(problems(decoded), "");
     EXPECT_EQ(decoded.objects.size(), 1u);
     if (decoded.objects.size() != 1 || !std::holds_alternative<T>(decoded.objects.front())) {
-        ADD_FAILURE() << "not one object of the kind that is wanted";
+        ADD_FAILURE() << "not exactly one object of this kind";
         return T();
     }
     return std::get<T>(decoded.objects.front());
 }
 
-// The Service ns/web with this spec, written in flow style: "ports: [{port: 80}]". The spec stands in line 4.
+// Decodes the Service ns/web with this spec in flow style: "ports: [{port: 80}]". The spec is in line 4.
 inline std::string web_text(std::string_view spec, std::string_view more_metadata = "") {
     return fmt::format("apiVersion: v1\nkind: Service\nmetadata: {{name: web, namespace: ns{}}}\nspec: {{{}}}\n",
                        more_metadata, spec);
@@ -76,7 +76,7 @@ inline Service web_service(std::string_view spec, std::string_view more_metadata
     return only<Service>(web(spec, more_metadata));
 }
 
-// The manifest of the smallest Service of this name, as one line of JSON (and so of YAML).
+// Returns the manifest of the smallest Service of this name, as one line of JSON (and so of YAML).
 inline std::string small_service(std::string_view name) {
     return fmt::format(R"({{"apiVersion": "v1", "kind": "Service", "metadata": {{"name": "{}"}}, )"
                        R"("spec": {{"ports": [{{"port": 80}}]}}}})",

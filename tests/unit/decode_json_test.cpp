@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// JSON as a text: what is refused, bounds, and where errors are said to be.
+// JSON as a text: refused input, bounds, and the lines of errors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ std::string malformed(std::string_view text) {
     return problems(decoded);
 }
 
-// A Service with this text as the number of its port, in line 3.
+// Decodes a Service with this text as the number of its port, in line 3.
 decode::Decoded with_port(std::string_view number) {
     return from_json(
         fmt::format("{{\"apiVersion\": \"v1\", \"kind\": \"Service\", \"metadata\": {{\"name\": \"web\"}},\n"

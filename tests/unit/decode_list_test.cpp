@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The objects of a text: lists, kinds and versions, the skipped ones, those that are left out.
+// The objects of a text: lists, kinds, versions, skipped kinds, and objects that are left out.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -23,7 +23,7 @@ std::string list_of(std::string_view version, std::string_view kind, const std::
 
 const std::string bare_item = R"({"metadata": {"name": "bare"}, "spec": {"ports": [{"port": 80}]}})";
 
-// Both formats must say the same, but for the name of the file.
+// Decodes the text in both formats, which must give the same except for the name of the file.
 decode::Decoded both(const std::string& text) {
     auto json = from_json(text), yaml = from_yaml(text);
     auto said = problems(yaml);
@@ -174,7 +174,7 @@ TEST(Duplicates, AreThoseOfKindNamespaceAndName) {
     auto decoded = both(
         list_of("v1", "List", {pod("default"), R"({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "a"}})"}));
     EXPECT_THAT(problems(decoded), HasSubstr("f.json:3: Pod default/a: items[1]: is given twice"))
-        << "default is the default";
+        << "an object without a namespace is in `default`";
 }
 
 TEST(Identity, OfEachKind) {

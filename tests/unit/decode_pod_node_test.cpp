@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Of Pods and Nodes only a few fields are read; of the others nothing is said.
+// The few fields of Pods and Nodes that weir reads. The others cause no problems.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bad input: every problem says where, which object, what, and what to do; nothing else suffers.
+// Bad input: every problem names the place, the object, the mistake and the remedy; other objects are unaffected.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -112,7 +112,7 @@ TEST(Problems, AFloodOfThemIsCutShort) {
         from_yaml(fmt::format("apiVersion: v1\nkind: Service\nmetadata: {{name: a}}\nspec: {{ports: [{}]}}\n---\n"
                               "apiVersion: v1\nkind: Service\nmetadata: {{name: b}}\n",
                               bad));
-    EXPECT_EQ(fresh.problems.back().object, "Service default/b") << "the next object's are shown again";
+    EXPECT_EQ(fresh.problems.back().object, "Service default/b") << "the next object's problems are shown again";
 }
 
 TEST(Problems, AFloodOfNamelessObjectsIsCutShortToo) {

@@ -115,7 +115,7 @@ TEST(Nearest, WhatAMisspeltWordStandsFor) {
     constexpr std::array words{"ports"sv, "selector"sv, "clusterIP"sv, "clusterIPs"sv, "externalTrafficPolicy"sv};
     EXPECT_EQ(decode::nearest("port", words), "ports");
     EXPECT_EQ(decode::nearest("selectors", words), "selector");
-    EXPECT_EQ(decode::nearest("prots", words), "ports") << "letters that are swapped are one mistake";
+    EXPECT_EQ(decode::nearest("prots", words), "ports") << "two swapped letters count as one mistake";
     EXPECT_EQ(decode::nearest("clusterip", words), "clusterIP") << "the nearer of two";
     EXPECT_EQ(decode::nearest("clusterIps", words), "clusterIPs");
     EXPECT_EQ(decode::nearest("externalTrafficPolcy", words), "externalTrafficPolicy");

@@ -13,7 +13,7 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using enum Family;
 
-// A Service with a port and this; the manifest's line 4 holds the whole spec.
+// Decodes a Service with a port and `more` in its spec, which is line 4 of the manifest.
 decode::Decoded with(std::string_view more, std::string_view metadata = "") {
     return web(fmt::format("ports: [{{port: 80}}], {}", more), metadata);
 }
@@ -91,7 +91,7 @@ TEST(Families, AsWritten) {
     EXPECT_THAT(service.ip_families, ElementsAre(ipv6));
     EXPECT_TRUE(service.dual_stack);
     EXPECT_FALSE(service_with("ipFamilies: [IPv6], ipFamilyPolicy: SingleStack").dual_stack);
-    EXPECT_TRUE(service_with("ipFamilies: [IPv4, IPv6]").dual_stack) << "two families say so themselves";
+    EXPECT_TRUE(service_with("ipFamilies: [IPv4, IPv6]").dual_stack) << "two families mean dual stack by themselves";
     EXPECT_THAT(service_with("ipFamilies: [IPv4, IPv6], clusterIPs: [10.96.0.1]").ip_families, ElementsAre(ipv4, ipv6));
 }
 
@@ -162,7 +162,7 @@ TEST(LoadBalancer, TheWantedAddressStandsInForAStatus) {
     EXPECT_THAT(
         only<Service>(balanced("[{hostname: a.b}]", "type: LoadBalancer, loadBalancerIP: 198.51.100.7")).load_balancer,
         IsEmpty())
-        << "somebody balances, under a name";
+        << "the load balancer has a hostname only";
     EXPECT_THAT(service_with("type: NodePort, loadBalancerIP: 198.51.100.7").load_balancer, IsEmpty());
     EXPECT_THAT(problems(with("type: LoadBalancer, loadBalancerIP: lb")),
                 HasSubstr("spec.loadBalancerIP: \"lb\" is not an IP address"));

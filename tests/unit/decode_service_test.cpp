@@ -66,7 +66,7 @@ TEST(ServiceLabels, MarkWhatIsNotOurs) {
         web_service("ports: [{port: 80}]", ", labels: {service.kubernetes.io/service-proxy-name: x}").other_proxy);
     EXPECT_TRUE(
         web_service("ports: [{port: 80}]", ", labels: {service.kubernetes.io/service-proxy-name: \"\"}").other_proxy)
-        << "presence counts";
+        << "the label counts, whatever its value";
     auto other =
         web_service("ports: [{port: 80}]", ", annotations: {service.kubernetes.io/headless: \"\"}, labels: {app: web}");
     EXPECT_FALSE(other.headless);
@@ -119,7 +119,7 @@ TEST(ServicePorts, NodePorts) {
     };
     EXPECT_EQ(only<Service>(node_port("NodePort", "30000")).ports.at(0).node_port, 30000);
     EXPECT_EQ(only<Service>(node_port("LoadBalancer", "65535")).ports.at(0).node_port, 65535);
-    EXPECT_EQ(only<Service>(node_port("ClusterIP", "0")).ports.at(0).node_port, 0) << "none, written out";
+    EXPECT_EQ(only<Service>(node_port("ClusterIP", "0")).ports.at(0).node_port, 0) << "0 means none";
     EXPECT_THAT(problems(node_port("NodePort", "65536")),
                 HasSubstr("spec.ports[0].nodePort: 65536 is not a port; use 0 to 65535"));
     EXPECT_THAT(problems(node_port("ClusterIP", "30000")),
@@ -156,7 +156,7 @@ TEST(ServicePorts, AreUnique) {
     EXPECT_EQ(problems(web("type: NodePort, ports: [{port: 53, name: a, nodePort: 30053},"
                            "{port: 53, name: b, nodePort: 30053, protocol: UDP}]")),
               "")
-        << "per protocol";
+        << "each protocol has its own node ports";
 }
 
 TEST(ServicePorts, OneAtLeastUnlessNothingIsServed) {

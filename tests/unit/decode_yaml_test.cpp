@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// YAML as a text: documents, anchors, bounds, and where errors are said to be.
+// YAML as a text: documents, anchors, bounds, and the lines of errors.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ using testing::EndsWith;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-// The one problem of a text that does not parse.
+// Returns the only problem of a text that does not parse.
 std::string malformed(std::string_view text) {
     auto decoded = from_yaml(text);
     EXPECT_TRUE(decoded.malformed);
@@ -112,7 +112,7 @@ TEST(YamlMerge, OwnKeysWinInAnyOrder) {
 TEST(YamlMerge, OnlyMaps) {
     EXPECT_EQ(malformed("a: 1\nb: {<<: [1]}\n"), "error f.yaml:2: merges (<<) something that is not a map\n");
     auto decoded = web("ports: [{port: 80}], selector: {\"<<\": x}");
-    EXPECT_EQ(only<Service>(decoded).selector, (Labels{{"<<", "x"}})) << "in quotes it is a key like others";
+    EXPECT_EQ(only<Service>(decoded).selector, (Labels{{"<<", "x"}})) << "in quotes it is an ordinary key";
 }
 
 TEST(YamlKeys, TwiceIsAnErrorOfTheObject) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The table of maps, and the page of the documentation that says the same.
+// The table of maps, and the page of the documentation that must agree with it.
 #include "maps/table.hpp"
 
 #include <fmt/format.h>
@@ -50,7 +50,7 @@ TEST(MapTable, AViewIsFoundByTheNameOfItsMap) {
     EXPECT_THROW(sizes("none"), std::logic_error);
 }
 
-// A line of the page's table of maps, as far as the table here says it too.
+// A line of the page's table of maps, with the columns that the table here has too.
 struct Documented {
     std::string type, bytes, entries;
     bool operator==(const Documented&) const = default;

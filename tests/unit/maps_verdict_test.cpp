@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Verdicts: each is of one group, has a name that says which, and a counter of its own at every hook.
+// Verdicts: each belongs to one group, has a name that begins with it, and has its own counter at every hook.
 #include "maps/verdict.hpp"
 
 #include <gmock/gmock.h>
@@ -69,7 +69,7 @@ TEST(Verdict, HasACounterOfItsOwnAtEveryHook) {
         for (auto verdict : every_verdict()) keys.insert(abi::verdict_key(hook, verdict));
     EXPECT_EQ(keys.size(), std::size_t{abi::HOOK_COUNT} * abi::VERDICT_COUNT);
     EXPECT_LT(*keys.rbegin(), std::uint32_t{abi::VERDICT_KEYS});
-    // As docs/reference/maps.md says how to read them.
+    // docs/reference/maps.md tells users to compute keys like this.
     EXPECT_EQ(abi::verdict_key(abi::HOOK_XDP, abi::VERDICT_PASS_TO_TC), 6u);
     EXPECT_EQ(abi::verdict_key(abi::HOOK_EGRESS, abi::VERDICT_REPLY_DELIVER), 309u);
 }

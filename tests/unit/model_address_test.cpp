@@ -92,7 +92,7 @@ class AddressText : public testing::TestWithParam<Written> {};
 
 TEST_P(AddressText, IsThatOfRfc5952) {
     EXPECT_EQ(address(GetParam().text).to_string(), GetParam().canonical);
-    EXPECT_EQ(address(GetParam().canonical), address(GetParam().text)) << "and reads as the same address";
+    EXPECT_EQ(address(GetParam().canonical), address(GetParam().text)) << "both forms are the same address";
 }
 
 INSTANTIATE_TEST_SUITE_P(

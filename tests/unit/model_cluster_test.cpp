@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects come out of the Cluster as they went in, although it keeps them packed.
+// The Cluster returns objects as they went in, although it keeps them packed.
 #include "loader/model/cluster.hpp"
 
 #include <gmock/gmock.h>
@@ -119,7 +119,7 @@ TEST_F(ClusterTest, EndpointsCountWhereThereIsNoSlice) {
     ASSERT_EQ(in_order.size(), 12u);
     EXPECT_EQ(in_order[2], "web#2");
     EXPECT_EQ(in_order[10], "web#10");
-    // The names of slices are not those of Endpoints.
+    // A slice and an Endpoints object may have the same name.
     put(slice("web", "web", 99));
     EXPECT_EQ(describe(slices_of("web")), describe(std::vector{slice("web", "web", 99)}));
     EXPECT_EQ(cluster_.endpoint_count(), 13u);
@@ -165,7 +165,7 @@ TEST(Pool, KeepsEqualValuesOnceAndNoLongerThanNeeded) {
     EXPECT_EQ(pool.size(), 1u);
     for (int i = 0; i < 10'000; ++i) pool.share({std::to_string(i)});
     EXPECT_LE(pool.size(), 128u);
-    EXPECT_EQ(pool.share({"a"}), held) << "what is held stays";
+    EXPECT_EQ(pool.share({"a"}), held) << "a value in use stays";
 }
 
 }  // namespace

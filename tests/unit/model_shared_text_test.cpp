@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Are texts shared, and do they compare as texts do?
+// Copies of a text share its octets, and texts compare as strings do.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -13,9 +13,9 @@ namespace {
 TEST(SharedText, CopiesShareTheText) {
     SharedText name("folder/a.yaml");
     SharedText copy = name;
-    EXPECT_EQ(copy.c_str(), name.c_str()) << "the same octets";
+    EXPECT_EQ(copy.c_str(), name.c_str()) << "both share the same octets";
     name = {};
-    EXPECT_EQ(copy, "folder/a.yaml") << "outlives the one it was copied from";
+    EXPECT_EQ(copy, "folder/a.yaml") << "the copy outlives the original";
 }
 
 TEST(SharedText, ComparesAsItsTextDoes) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// LinkWatch against a real kernel, in network namespaces of its own. Needs root.
+// LinkWatch against the running kernel, in network namespaces of the test's own. Needs root.
 #include "loader/net/links.hpp"
 
 #include <fcntl.h>
@@ -40,7 +40,7 @@ protected:
 
     void TearDown() override { ::setns(outside_.get(), CLONE_NEWNET); }
 
-    // Lines of an ip(8) batch.
+    // Runs these lines as an ip(8) batch.
     void ip(const std::string& lines) {
         std::FILE* process = ::popen("ip -batch -", "w");
         ASSERT_NE(process, nullptr);
@@ -48,7 +48,7 @@ protected:
         ASSERT_EQ(::pclose(process), 0) << "ip failed in: " << lines.substr(0, 200);
     }
 
-    // For ip's "netns" argument: the other namespace.
+    // Returns the other namespace, for ip's "netns" argument.
     std::string elsewhere() const { return fmt::format("/proc/{}/fd/{}", ::getpid(), elsewhere_.get()); }
 
     void start() {
@@ -65,7 +65,7 @@ protected:
         ASSERT_TRUE(run_until([this] { return link_calls_ > 0 && !route_calls_.empty(); }));
     }
 
-    // False: it did not come true before the deadline.
+    // Returns false if the condition did not come true before the deadline.
     bool run_until(const std::function<bool()>& condition) {
         auto deadline = std::chrono::steady_clock::now() + 10s;
         while (!condition()) {
@@ -79,8 +79,8 @@ protected:
         return found == links_.end() ? nullptr : &*found;
     }
 
-    // Runs until everything that the kernel did before this call has been dealt with: a rename, which bears on no
-    // route, comes out at the far end, and a route call that was due then has had its time.
+    // Runs until LinkWatch has handled every event from before this call. It renames a link, which affects no route,
+    // waits for that event, and then long enough for a route callback that was already due.
     void settle() {
         auto name = fmt::format("marker{}", ++markers_);
         ip(markers_ == 1 ? fmt::format("link add {} type bridge\n", name)
@@ -142,7 +142,7 @@ TEST_F(LinkWatchTest, FollowsInterfacesThatComeAndGo) {
     EXPECT_TRUE(link("pod0")->peer_elsewhere);
     ip("link set pod0 master br0\n");
     ASSERT_TRUE(run_until([&] { return link("pod0")->master == link("br0")->ifindex; }));
-    // A bridge announces that a port leaves by what looks like the deletion of the interface.
+    // When a port leaves a bridge, the kernel announces it with what looks like the deletion of the interface.
     ip("link set pod0 nomaster\n");
     ASSERT_TRUE(run_until([&] { return link("pod0")->master == 0; }));
     settle();
@@ -198,7 +198,7 @@ TEST_F(LinkWatchTest, DefaultRoutesOfEveryKind) {
     auto up1 = link("up1")->ifindex;
     ip("route add default via 192.0.2.9\n");
     ASSERT_TRUE(run_until([&] { return default_routes_ == std::vector{up0}; }));
-    // One event only, which names up1 alone.
+    // The kernel sends only one event, which names up1 alone.
     ip("route replace default via 198.51.100.9\n");
     ASSERT_TRUE(run_until([&] { return default_routes_ == std::vector{up1}; }));
     ip("route replace default nexthop via 192.0.2.9 nexthop via 198.51.100.9\n");
@@ -209,7 +209,7 @@ TEST_F(LinkWatchTest, DefaultRoutesOfEveryKind) {
     ASSERT_TRUE(run_until([&] { return default_routes_ == std::vector{up1}; }));
     ip("route add unreachable default metric 9999\nroute add default via 192.0.2.9 table 100\n");
     ASSERT_TRUE(run_until([&] { return default_routes_.size() == 2; }));
-    // IPv4 routes of a device that goes down vanish without an event.
+    // The kernel removes IPv4 routes of a device that goes down without an event.
     ip("link set up0 down\n");
     ASSERT_TRUE(run_until([&] { return default_routes_ == std::vector{up1}; }));
 }
@@ -219,7 +219,7 @@ TEST_F(LinkWatchTest, RouteNewsIsRateLimitedAndNeverLost) {
     start();
     settle();
     route_calls_.clear();
-    // A second of route changes, with a turn of the event loop after each.
+    // Changes routes for a second and runs the event loop once after each change.
     auto end = std::chrono::steady_clock::now() + 1s;
     std::chrono::steady_clock::time_point last_change;
     for (int i = 0; std::chrono::steady_clock::now() < end; ++i) {
@@ -287,7 +287,7 @@ TEST_F(LinkWatchTest, StaleNeighboursOfUplinksAreProbed) {
     EXPECT_TRUE(stale("192.0.2.9") && stale("198.51.100.9") && stale("2001:db8::9"));
     watch_->set_uplinks({up0});
     EXPECT_TRUE(run_until([&] { return in_use("192.0.2.9") && in_use("2001:db8::9"); }));
-    // One that turns stale later.
+    // This neighbour turns stale later.
     ip("neigh add 192.0.2.10 lladdr 02:00:00:00:00:04 nud stale dev up0\n");
     EXPECT_TRUE(run_until([&] { return in_use("192.0.2.10"); }));
     EXPECT_TRUE(stale("198.51.100.9"));
@@ -296,7 +296,7 @@ TEST_F(LinkWatchTest, StaleNeighboursOfUplinksAreProbed) {
 TEST_F(LinkWatchTest, ReadsAgainWhatAnOverrunLost) {
     ip("link add up0 type veth peer name far0\nlink set up0 up\nlink set far0 up\nlink add gone0 type bridge\n");
     start();
-    // More events than the socket's buffer holds, then changes of which no event can be kept.
+    // Fills the socket's buffer with events, then makes changes whose events the kernel has to drop.
     std::string lines;
     for (int i = 0; i < 30000; ++i)
         lines += fmt::format("route add 10.{}.{}.{}/32 dev up0\n", i / 65536, i / 256 % 256, i % 256);
@@ -307,7 +307,7 @@ TEST_F(LinkWatchTest, ReadsAgainWhatAnOverrunLost) {
     ASSERT_TRUE(run_until([&] { return route_calls_.size() > calls; }));
     EXPECT_THAT(addresses("up0"), ElementsAre("192.0.2.1"));
     EXPECT_THAT(default_routes_, ElementsAre(link("up0")->ifindex));
-    // And goes on from there.
+    // LinkWatch goes on from there.
     ip("link del late0\n");
     EXPECT_TRUE(run_until([&] { return !link("late0"); }));
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// May these ports be used for SNAT, given the ports that the kernel chooses for the node's own connections?
+// Whether ports may be used for SNAT, given the ports that the kernel chooses for the node's own connections.
 #include "loader/net/local_ports.hpp"
 
 #include <gmock/gmock.h>
@@ -20,7 +20,7 @@ TEST(LocalPorts, Lists) {
 struct SnatCase {
     PortRange ports;
     LocalPorts local;
-    unsigned shared;  // how many of the ports the node may choose too
+    unsigned shared;  // how many of the ports the kernel may choose too
 };
 
 class SnatPorts : public testing::TestWithParam<SnatCase> {};

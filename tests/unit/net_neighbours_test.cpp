@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The news of neighbours that matter, and the neighbours that are probed.
+// The changes of neighbours that matter, and the neighbours that the agent probes.
 #include "loader/net/neighbours.hpp"
 
 #include <gtest/gtest.h>

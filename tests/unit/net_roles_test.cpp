@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given these interfaces and rules: which are uplinks, which belong to workloads?
+// The roles of interfaces by the rules: uplinks, and those that belong to workloads.
 #include "loader/net/roles.hpp"
 
 #include <gmock/gmock.h>
@@ -62,7 +62,7 @@ std::vector<std::string> workloads(const std::vector<Link>& links, const std::ve
     return names(links, default_routes, rules, Role::workload);
 }
 
-// A node of a routed or bridged pod network with an overlay.
+// The interfaces of a node with a routed or bridged pod network and an overlay.
 const std::vector<Link> node = {
     without_ethernet(device(1, "lo")), device(2, "eth0"),           device(3, "eth1"), device(4, "flannel.1", "vxlan"),
     device(5, "cni0", "bridge"),       part_of(5, pod(6, "veth6")), pod(7, "cali7"),

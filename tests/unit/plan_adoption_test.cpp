@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A starting agent and the maps that another left.
+// A starting agent takes over the maps of an earlier one.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -38,7 +38,7 @@ TEST_F(Adoption, WritesNothingWhereNothingHasChanged) {
     auto after = kernel.layout().usage();
     EXPECT_EQ(after.slot_lines, before.slot_lines);
     EXPECT_EQ(after.backends, before.backends);
-    EXPECT_TRUE(kernel.update(three()[0]).empty()) << "and goes on as if it had been there all the time";
+    EXPECT_TRUE(kernel.update(three()[0]).empty()) << "the new agent goes on as if it had always run";
 }
 
 TEST_F(Adoption, WritesOnlyWhatChangedMeanwhile) {
@@ -66,7 +66,7 @@ TEST_F(Adoption, WithoutTheSlotsEveryRangeIsWrittenAnew) {
     auto contents = kernel.contents();
     contents.slots.clear();
     auto changes = kernel.restart(contents, three());
-    EXPECT_THAT(changes.frontends_on, SizeIs(2)) << "the one that rejects has no range";
+    EXPECT_THAT(changes.frontends_on, SizeIs(2)) << "the frontend that rejects has no range";
     EXPECT_THAT(changes.backends_on, IsEmpty());
 }
 
@@ -124,7 +124,7 @@ TEST_F(Adoption, StrayEntriesAreRemoved) {
     EXPECT_TRUE(kernel.restart(kernel.contents(), three()).empty());
 }
 
-// Whatever the maps held, the plan is in force afterwards and a second restart finds nothing to do.
+// Whatever the maps held, the plan is then in force, and a second restart changes nothing.
 TEST_F(Adoption, AnyContentsEndInThePlan) {
     std::mt19937 random(11);
     auto healthy = kernel.contents();

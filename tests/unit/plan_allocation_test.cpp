@@ -15,7 +15,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-// With two addresses to allocate.
+// Returns a node with two addresses to allocate.
 NodeContext small_node(std::uint16_t first_port, std::uint16_t last_port) {
     auto out = node();
     out.service_cidrs = {cidr("10.96.0.0/30")};
@@ -64,10 +64,10 @@ TEST(Allocation, PrefersWhatWasHeldBeforeARestart) {
     world.plan();
     EXPECT_EQ(world.cluster_ip("web"), address("10.96.7.7"));
     EXPECT_EQ(world.node_port("web"), 31000);
-    EXPECT_NE(world.cluster_ip("far"), address("10.97.7.7")) << "outside of the range by now";
+    EXPECT_NE(world.cluster_ip("far"), address("10.97.7.7")) << "it is outside of the range now";
 }
 
-// Its file is broken, so it is not there; the maps have it.
+// The Service's file is broken, so there is no object, but the maps still have its frontends.
 TEST(Allocation, WhatIsKeptForAnAbsentServiceGoesToNobody) {
     World world(small_node(30000, 30001));
     world.planner().adopt({{"ns/absent:http", abi::FRONTEND_CLUSTER_IP, address("10.96.0.1"), 80},
@@ -105,7 +105,7 @@ TEST(Allocation, WhatAServiceHadThatGoesMeanwhileIsKeptToo) {
     world.remove("a");
     world.add(node_port_service("b", "", 0));
     world.plan();
-    EXPECT_EQ(world.node_port("b"), 0) << "the maps serve it still";
+    EXPECT_EQ(world.node_port("b"), 0) << "the maps still serve that port";
     world.planner().keep_adopted(false);
     world.plan();
     EXPECT_EQ(world.node_port("b"), 30000);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given these Services: which variables does a container find? The cases follow the kubelet's own.
+// The environment variables that a container gets for Services. The cases follow the kubelet's own tests.
 #include "loader/plan/environment.hpp"
 
 #include <gmock/gmock.h>
@@ -106,7 +106,7 @@ TEST(ServiceEnvironment, OfItsNamespaceAndTheApiServer) {
     EXPECT_THAT(ns, Not(Contains(HasSubstr("SHOP"))));
     EXPECT_THAT(environment(services, "default"), Contains("SHOP_SERVICE_HOST=10.96.0.4"));
     EXPECT_THAT(environment(services, "empty"), Contains("KUBERNETES_SERVICE_HOST=10.96.0.1"));
-    // One of the pod's own namespace hides it.
+    // A Service of the pod's own namespace hides it.
     services.push_back(service("kubernetes", "10.96.0.9"));
     EXPECT_THAT(environment(services), Contains("KUBERNETES_SERVICE_HOST=10.96.0.9"));
     EXPECT_THAT(environment(services), Not(Contains("KUBERNETES_SERVICE_HOST=10.96.0.1")));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Objects in one expression, for tests of the plan.
+// Helpers that build an object in one expression, for tests of the plan.
 #pragma once
 
 #include <string>
@@ -69,7 +69,7 @@ inline model::EndpointSlice slice(const std::string& service, const std::vector<
     return out;
 }
 
-// The node "here" in zone "a".
+// Returns the node "here" in zone "a".
 inline NodeContext node() {
     NodeContext out;
     out.name = "here";
@@ -86,7 +86,7 @@ inline BackendSet backends(const std::vector<std::string>& addresses, std::uint1
     return out;
 }
 
-// "10.0.0.1:80 10.0.0.2:80"
+// Prints backends: "10.0.0.1:80 10.0.0.2:80".
 inline std::string text(const BackendSet& set) {
     std::string out;
     for (const auto& backend : set) out += (out.empty() ? "" : " ") + model::to_string(backend.address, backend.port);

@@ -8,7 +8,7 @@
 namespace weir::plan::test {
 namespace {
 
-// A LoadBalancer Service with a frontend of every kind.
+// Returns a LoadBalancer Service with a frontend of every kind.
 model::Service everywhere() {
     auto out = service("web", "10.96.0.1");
     out.type = model::ServiceType::load_balancer;
@@ -18,7 +18,7 @@ model::Service everywhere() {
     return out;
 }
 
-// One line a frontend: "kind address:port from cluster | from outside".
+// Returns one line per frontend: "kind address:port from cluster | from outside".
 std::string lines(const model::Service& service, const std::vector<At>& endpoints, const NodeContext& node,
                   std::uint16_t node_port = 30080) {
     const auto& port = service.ports.front();
@@ -99,7 +99,7 @@ TEST(Frontends, SourceRangesRestrictTheLoadBalancerAddressOnly) {
     service.external_ips = {address("198.51.100.1")};
     EXPECT_TRUE(lines(service, elsewhere, node())
                     .ends_with("LoadBalancer 198.51.100.1:80 10.0.0.2:8080 | 10.0.0.2:8080 restricted\n"))
-        << "naming the address as an external IP too does not open it";
+        << "an external IP with the same address does not open it";
     service.source_ranges = {cidr("0.0.0.0/0")};
     EXPECT_TRUE(lines(service, elsewhere, node()).ends_with("198.51.100.1:80 10.0.0.2:8080 | 10.0.0.2:8080\n"));
     service.source_ranges = {cidr("::/0")};

@@ -71,7 +71,7 @@ TEST(Layout, IdsWaitForTwoGracePeriodsButReturnToTheirOwner) {
     kernel.update(plan_of("web", {"10.0.0.1", "10.0.0.2"}));
     kernel.update(plan_of("web", {"10.0.0.2"}));
     auto other = kernel.update(plan_of("other", {"10.0.0.9"}, "10.96.0.2"));
-    EXPECT_EQ(other.backends_on[0].first, 3u) << "1 is in quarantine";
+    EXPECT_EQ(other.backends_on[0].first, 3u) << "id 1 is in quarantine";
     auto back = kernel.update(plan_of("web", {"10.0.0.1", "10.0.0.2"}));
     ASSERT_THAT(back.backends_on, SizeIs(1));
     EXPECT_EQ(back.backends_on[0].first, 1u);
@@ -125,7 +125,7 @@ TEST(Layout, ARemovedServiceLeavesNothing) {
     EXPECT_THAT(changes.services_off, ElementsAre(1u));
     EXPECT_THAT(changes.backends_off, SizeIs(2));
     EXPECT_TRUE(kernel.contents().frontends.empty() && kernel.contents().backends.empty());
-    EXPECT_GT(kernel.layout().usage().slot_lines, 0u) << "in quarantine";
+    EXPECT_GT(kernel.layout().usage().slot_lines, 0u) << "its lines are in quarantine";
     kernel.layout().grace_period_passed();
     kernel.layout().grace_period_passed();
     auto usage = kernel.layout().usage();
@@ -195,7 +195,7 @@ TEST_P(MapFull, TheServiceThatFindsNoRoomStaysAsItWas) {
     kernel.layout().grace_period_passed();
     kernel.layout().grace_period_passed();
     EXPECT_THAT(kernel.layout().waiting(), SizeIs(1));
-    EXPECT_FALSE(kernel.update(plan_of("b", {"10.0.0.2"}, "10.96.0.9")).empty()) << "what needs less finds room";
+    EXPECT_FALSE(kernel.update(plan_of("b", {"10.0.0.2"}, "10.96.0.9")).empty()) << "a smaller Service finds room";
     EXPECT_THAT(kernel.layout().waiting(), IsEmpty());
 }
 
@@ -207,7 +207,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Full{"slots", {.frontends = 9, .services = 9, .backends = 9, .slot_lines = 2}}),
     [](const auto& info) { return info.param.map; });
 
-// Old entries are deleted after new ones are written: a map that is full has no room for a move.
+// The agent deletes old entries only after it has written new ones, so a full map has no room for a move.
 TEST(Layout, ARemovedFrontendTakesRoomUntilItIsGone) {
     Kernel kernel({.frontends = 1, .services = 9, .backends = 9, .slot_lines = 99});
     kernel.update(plan_of("a", {"10.0.0.1"}, "10.96.0.1"));

@@ -32,7 +32,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(Case{"none", {}, 0}, Case{"elsewhere", {{"10.0.1.1"}, {"10.0.1.2"}}, 0},
                     Case{"here", {{"10.0.0.1", "here"}, {"10.0.0.2", "here"}, {"10.0.1.1"}}, 2},
                     Case{"not_ready", {{"10.0.0.1", "here", State::not_ready}, {"10.0.0.2", "here"}}, 1},
-                    // They still serve what comes in, but nothing more is to be sent here.
+                    // They still serve connections, but the load balancer should send no more.
                     Case{"draining", {{"10.0.0.1", "here", State::draining}}, 0},
                     Case{"twice", {{"10.0.0.1", "here"}, {"10.0.0.1", "here"}}, 1}),
     [](const auto& info) { return info.param.name; });
@@ -118,7 +118,7 @@ TEST(HealthCheckOf, ItsOwnNodePortIsNoOtherPort) {
     auto plans = plans_of({web});
     EXPECT_FALSE(plans["web"].health_check);
     EXPECT_THAT(text(plans["web"].problems), HasSubstr("is the nodePort of port 80 too"));
-    // UDP is another matter.
+    // The same port of UDP is no conflict.
     web.ports = {port("dns", 53, model::Protocol::udp, 32100)};
     EXPECT_TRUE(plans_of({web})["web"].health_check);
 }
@@ -134,7 +134,7 @@ TEST(HealthCheckOf, NodePortsAreAllocatedAroundIt) {
     cluster.apply(model::Upsert{open});
     auto allocated = planner.plan(cluster, cluster.take_dirty()).at(0).ports.at(0).frontends.back();
     ASSERT_EQ(allocated.kind, abi::FRONTEND_NODE_PORT);
-    // A Service that was only given the port makes way for the health check that names it.
+    // A Service whose port was only allocated gives it up for the health check that names it.
     auto web = balanced("web", "10.96.0.2", allocated.port);
     web.allocate_node_ports = false;
     web.ports.front().protocol = model::Protocol::udp;

@@ -24,7 +24,7 @@ std::vector<std::uint32_t> shares(const std::vector<std::uint32_t>& table, std::
     return count;
 }
 
-// As in the paper, one step after the other.
+// Builds the table step by step, as in the paper.
 std::vector<std::uint32_t> plain_table(const BackendSet& backends) {
     const std::uint32_t size = maglev_size(backends.size());
     std::vector<std::uint64_t> next, skip;
@@ -101,7 +101,7 @@ TEST(Maglev, ABackendThatLeavesMovesFewOthers) {
     }
 }
 
-// Nodes must agree whatever they run on: these values may only change with a reason that is worth moving connections.
+// All nodes must compute the same tables. A change of these values moves connections, so it needs a strong reason.
 TEST(Maglev, IsTheSameOnEveryMachine) {
     auto table = maglev_table(test::backends({"10.0.0.1", "10.0.0.2", "10.0.0.3"}));
     std::string head;

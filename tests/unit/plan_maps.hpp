@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A layout and the maps in memory that it is written to; service plans in one expression.
+// A layout and the maps in memory that its changes are written to; service plans in one expression.
 #pragma once
 
 #include <arpa/inet.h>
@@ -46,7 +46,7 @@ inline ServicePlan gone(const std::string& name) {
     return out;
 }
 
-// A layout and the maps that it is written to, which check every state.
+// A layout and maps in memory that its changes are written to. The maps check every state.
 class Kernel : public fakes::CheckedMaps {
 public:
     explicit Kernel(Capacity capacity) : CheckedMaps(capacity), layout_(capacity) {}
@@ -71,7 +71,7 @@ public:
         ASSERT_THAT(violations(), testing::IsEmpty());
     }
 
-    // The agent goes, and another comes.
+    // Replaces the agent by a new one.
     MapChanges restart(const MapContents& contents, const std::vector<ServicePlan>& plans) {
         layout_ = Layout(capacity_);
         layout_.adopt(contents);
@@ -87,7 +87,7 @@ public:
         return changes;
     }
 
-    // The flags of a VIP; none where there is no such.
+    // Returns the flags of a VIP, or nothing if there is no such VIP.
     std::optional<std::uint32_t> vip(const std::string& text) const {
         auto found = vips_.find(model::abi_address(address(text)));
         return found == vips_.end() ? std::nullopt : std::optional(found->second.flags);
@@ -103,7 +103,7 @@ public:
         auto found = frontends_.find(frontend_key(address(text), port, model::Protocol::tcp));
         return found == frontends_.end() ? abi::frontend{} : found->second;
     }
-    // Those that scope cluster reaches.
+    // Returns the backends that scope cluster reaches.
     std::string backends_of(const std::string& frontend_address, std::uint16_t port = 80) const {
         BackendSet out;
         auto range = frontend(frontend_address, port).cluster;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Conflicts: what several Services make of one set of addresses and ports.
+// Conflicts: several Services that want the same addresses and ports.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -82,7 +82,7 @@ TEST(Conflicts, TheSmallerNameGetsANodePortThatTwoAskFor) {
     world.add(node_port_service("a", "10.96.0.1", 30080));
     world.plan();
     EXPECT_THAT(world.frontends("a"), ElementsAre("10.96.0.1:80/TCP", "192.168.0.2:30080/TCP"));
-    EXPECT_THAT(world.frontends("b"), ElementsAre("10.96.0.2:80/TCP")) << "keeps what is its own";
+    EXPECT_THAT(world.frontends("b"), ElementsAre("10.96.0.2:80/TCP")) << "it keeps its own frontend";
     EXPECT_EQ(
         world.problems("b"),
         "Service ns/b: nodePort 30080/TCP belongs to Service ns/a; choose another, or none to have one allocated\n");

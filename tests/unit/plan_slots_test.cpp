@@ -18,7 +18,7 @@ TEST(SlotAllocator, TakesTheSmallestRangeThatIsLargeEnough) {
     EXPECT_EQ(slots.take(5), 10u);
     EXPECT_EQ(slots.take(20), 15u);
     slots.give_back(10, 5);
-    EXPECT_EQ(slots.take(4), 10u) << "the hole, not the large rest";
+    EXPECT_EQ(slots.take(4), 10u) << "the hole that fits, not the large rest";
     EXPECT_EQ(slots.take(66), std::nullopt);
     EXPECT_EQ(slots.take(65), 35u);
     EXPECT_EQ(slots.used(), 99u);
@@ -62,7 +62,7 @@ TEST(SlotAllocator, ClaimsOnlyWhatIsFree) {
     EXPECT_FALSE(SlotAllocator(0).take(1));
 }
 
-// Against a plain array of flags.
+// Compares the allocator with a plain array of owners.
 TEST(SlotAllocator, AgreesWithASimpleModel) {
     constexpr std::uint32_t lines = 600;
     std::mt19937 random(7);

@@ -85,7 +85,7 @@ TEST(Vips, TheAddressOfAnotherProxysServiceIsPassedOn) {
     kernel.apply(changes);
     EXPECT_EQ(kernel.vip("10.96.0.9"), abi::VIP_OF_NODE);
     kernel.update(plan_of("mesh", {"10.0.0.1"}, "10.96.0.9"));
-    EXPECT_EQ(kernel.vip("10.96.0.9"), abi::VIP_CLOSED_OUTSIDE) << "ours from now on";
+    EXPECT_EQ(kernel.vip("10.96.0.9"), abi::VIP_CLOSED_OUTSIDE) << "a service address from now on";
     changes = {};
     kernel.layout().update(foreign, changes);
     kernel.layout().update(gone("mesh"), changes);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A cluster and a planner, for tests of what Services get.
+// A cluster and a planner, for tests of the plans that Services get.
 #pragma once
 
 #include <map>
@@ -21,7 +21,7 @@ public:
     void remove(const std::string& name) { cluster_.apply(model::Remove{model::Kind::service, {"ns", name}}); }
     Planner& planner() { return planner_; }
 
-    // Plans what is dirty; answers the names of the Services that plans came back for.
+    // Plans the Services that need it and returns the names of those that got a plan.
     std::vector<std::string> plan() { return keep(planner_.plan(cluster_, cluster_.take_dirty())); }
     std::vector<std::string> plan_all(NodeContext context) {
         planner_.set_node(std::move(context));
@@ -32,7 +32,7 @@ public:
 
     const ServicePlan& of(const std::string& name) const { return plans_.at(name); }
     std::string problems(const std::string& name) const { return text(of(name).problems); }
-    // "10.96.0.1:80/TCP" of every port, in order.
+    // Returns "10.96.0.1:80/TCP" for every port, in order.
     std::vector<std::string> frontends(const std::string& name) const {
         std::vector<std::string> out;
         for (const auto& port : of(name).ports) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Both ends of a conversation: an event loop of its own for the servers, blocking clients for the test.
+// Both ends of a connection: an event loop for the servers, and blocking clients for the test.
 #pragma once
 
 #include <boost/asio/executor_work_guard.hpp>
@@ -29,7 +29,7 @@ inline model::SocketAddress at(const std::string& text) {
     return model::SocketAddress::parse(text).value();
 }
 
-// Runs what the servers do; everything of theirs is touched in run() alone.
+// Runs the servers' event loop; only run() may touch anything of theirs.
 class Loop {
 public:
     ~Loop() {
@@ -53,7 +53,7 @@ private:
     std::thread thread_{[this] { io_.run(); }};
 };
 
-// A deadline that only a failure meets: a server that says nothing must not hang the test.
+// A deadline that passes only in a failure: a server that sends nothing must not hang the test.
 inline void limit_waiting(asio::ip::tcp::socket& socket) {
     timeval limit{.tv_sec = 20, .tv_usec = 0};
     ::setsockopt(socket.native_handle(), SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
@@ -82,7 +82,7 @@ public:
         return receive(method == "HEAD");
     }
     Answer get(const std::string& target = "/") { return ask("GET", target); }
-    // Reads until the server ends the connection; false: it did not.
+    // Reads until the server ends the connection; returns false if it does not.
     bool is_closed_by_server() {
         boost::system::error_code error;
         asio::read(socket_, asio::dynamic_buffer(rest_), error);
@@ -105,7 +105,7 @@ inline bool is_refused(std::uint16_t port, const std::string& host = "127.0.0.1"
     return error == asio::error::connection_refused;
 }
 
-// A port that was free a moment ago, at 127.0.0.1.
+// Returns a port of 127.0.0.1 that was free a moment ago.
 inline std::uint16_t free_port() {
     asio::io_context io;
     asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given these health checks: what does a load balancer learn at the ports of this node, and what is a person told?
+// The answers that a load balancer gets at this node's health check ports, and the problems that the agent reports.
 #include "loader/serve/health_servers.hpp"
 
 #include <gmock/gmock.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Answers of the HTTP server to clients that ask properly, and the cost of the others.
+// The HTTP server's answers to correct requests, and its limits against other clients.
 #include "loader/serve/http_server.hpp"
 
 #include <gtest/gtest.h>
@@ -57,7 +57,7 @@ TEST_F(HttpServerTest, AnswersHeadWithoutBody) {
     EXPECT_EQ(answer.result_int(), 200);
     EXPECT_EQ(answer["Content-Length"], "19");
     EXPECT_EQ(answer.body(), "");
-    // Nothing of a body stands in the way of the next answer.
+    // No body follows the answer to HEAD, so the client can read the next answer.
     EXPECT_EQ(one.get("/next").body(), "you asked for /next");
 }
 
@@ -127,7 +127,7 @@ TEST_F(HttpServerTest, ACrowdOfSilentClientsLocksNobodyOut) {
         crowd.back()->send("GET / HTTP/1.1\r\n");
     }
     EXPECT_EQ(client().get().result_int(), 200);
-    // The first ones have made way.
+    // The server has closed the oldest connections.
     for (int i = 0; i < 46; ++i) EXPECT_TRUE(crowd[static_cast<std::size_t>(i)]->is_closed_by_server());
     EXPECT_LE(loop_.run([&] { return all_->count(); }), 4u);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Given this state of the agent and of the node: what do /healthz and /livez say?
+// The answers of /healthz and /livez by the state of the agent and of the node.
 #include "loader/serve/node_health.hpp"
 
 #include <gmock/gmock.h>
@@ -68,7 +68,7 @@ TEST(Programming, IsCurrentOnceTheMapsAreWritten) {
     EXPECT_FALSE(programming.is_current(start + 1s));
     programming.written();
     EXPECT_TRUE(programming.is_current(start + 2s));
-    // Nothing to do is no reason for doubt.
+    // An agent with nothing to write stays current.
     EXPECT_TRUE(programming.is_current(start + 24h));
 }
 

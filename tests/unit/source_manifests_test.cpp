@@ -34,7 +34,7 @@ protected:
         return "apiVersion: v1\nkind: Service\nmetadata: {name: " + name +
                "}\nspec: {ports: [{port: " + std::to_string(port) + "}]}\n---\n";
     }
-    // More than half of what the first reading hands over at once.
+    // More than half as many objects as the first reading passes on at once.
     static std::string many_services(const std::string& prefix) {
         std::string text;
         for (int i = 0; i < 1100; ++i) text += service(prefix + std::to_string(i));
@@ -49,11 +49,11 @@ protected:
     static constexpr auto by_events_alone = std::chrono::hours(1);
     static constexpr auto by_looks_too = std::chrono::milliseconds(50);
 
-    // Starts following; the first report has come when it returns.
+    // Starts following the files and returns after the first report.
     void follow(const fs::path& path, std::chrono::steady_clock::duration look_period = by_events_alone) {
         auto take = [this](Report report) {
-            // Every source promises this.
-            EXPECT_TRUE(report.synced || !synced_) << "is synced no more";
+            // A source that is synced stays so.
+            EXPECT_TRUE(report.synced || !synced_) << "the source is not synced any more";
             EXPECT_FALSE(report.more && (report.synced || !report.problems.empty()));
             synced_ = report.synced;
             if (!report.more)
@@ -80,7 +80,7 @@ protected:
     void until(Condition condition) {
         auto end = std::chrono::steady_clock::now() + std::chrono::minutes(1);
         while (!condition()) {
-            ASSERT_LT(std::chrono::steady_clock::now(), end) << "nothing was noticed";
+            ASSERT_LT(std::chrono::steady_clock::now(), end) << "the source noticed nothing";
             io_.run_one_for(std::chrono::seconds(1));
         }
     }
@@ -148,7 +148,7 @@ TEST_F(Manifests, IsSyncedOnceNothingIsLeftOut) {
     write(folder_ / "a.yaml", service("a"));
     write(folder_ / "b.yaml", "]]");
     follow(folder_);
-    EXPECT_FALSE(synced_) << "what b says is not known";
+    EXPECT_FALSE(synced_) << "the content of b is not known";
     replace("b.yaml", service("a"));
     until([&] { return reports_ == 2; });
     EXPECT_FALSE(synced_) << "b's Service is not in force";
@@ -157,7 +157,7 @@ TEST_F(Manifests, IsSyncedOnceNothingIsLeftOut) {
     EXPECT_TRUE(synced_);
     replace("b.yaml", "]]");
     until([&] { return reports_ == 4; });
-    EXPECT_TRUE(synced_) << "b was told, and stays";
+    EXPECT_TRUE(synced_) << "b's Service was reported and stays";
     EXPECT_THAT(problems_, testing::SizeIs(1));
 }
 
@@ -176,7 +176,7 @@ TEST_F(Manifests, AFolderThatGoesWhileItIsReadIsAnErrorAndItsFilesStay) {
     on_first_part_ = [this] { fs::rename(folder_, root_ / "elsewhere"); };
     follow(folder_, by_looks_too);
     EXPECT_EQ(services_.size(), 2200U);
-    EXPECT_EQ(problems_.size(), 3U) << "two files and the folder";
+    EXPECT_EQ(problems_.size(), 3U) << "two for files and one for the folder";
     fs::rename(root_ / "elsewhere", folder_);
     until([&] { return services_.size() == 4400U && problems_.empty(); });
 }
@@ -206,7 +206,7 @@ TEST_F(Manifests, AFileThatIsBeingWrittenIsNotReadHalf) {
     {
         std::ofstream file(folder_ / "a.yaml");
         file << service("a") << std::flush;
-        // Another file is noticed meanwhile.
+        // The source notices another file meanwhile.
         replace("other.yaml", service("other"));
         until([&] { return services_.contains("other"); });
         EXPECT_THAT(services(), ElementsAre("a:80", "b:80", "other:80"));
@@ -242,7 +242,7 @@ TEST_F(Manifests, AConfigMapVolumeGetsAndLosesFiles) {
     fs::create_symlink("..data/a.yaml", folder_ / "a.yaml");
     fs::create_symlink("..data/b.yaml", folder_ / "b.yaml");
     follow(folder_);
-    // As kubelet does it: new links after the swap, old ones last.
+    // As the kubelet does it: new links after the swap, and old ones are removed last.
     version("..2", {"a", "c"});
     fs::create_symlink("..data/c.yaml", folder_ / "c.yaml");
     fs::remove(folder_ / "b.yaml");
@@ -312,7 +312,7 @@ TEST_F(Manifests, AFileUnderAnotherNameKeepsItsObjects) {
 TEST_F(Manifests, ALinkIsAWholeFile) {
     write(root_ / "elsewhere", service("a"));
     write(root_ / "further", service("b"));
-    // However lately they were written, as it seems.
+    // Even if the files seem to have been written just now.
     for (const auto* name : {"elsewhere", "further"})
         fs::last_write_time(root_ / name, fs::file_time_type::clock::now() + std::chrono::hours(1));
     follow(folder_);

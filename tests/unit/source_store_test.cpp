@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The object in force when files give the same one, break, and recover.
+// The object in force while files define the same one, break, and recover.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -21,7 +21,7 @@ std::string service(const std::string& name, int port = 80) {
 // Files that a test writes, and the store that reads them.
 class Store : public testing::Test {
 protected:
-    // "name:port" of each Service that comes, "-name" of each that goes.
+    // Returns "name:port" for each Service that is added or changed, and "-name" for each that is removed.
     std::vector<std::string> write(const std::string& file, const std::string& text) {
         files_[file] = text;
         return update({{file, read(file)}});
@@ -66,7 +66,7 @@ protected:
 TEST_F(Store, WhatIsNewComesAndWhatIsUnchangedDoesNot) {
     EXPECT_THAT(write("a.yaml", service("x") + service("b")), UnorderedElementsAre("x:80", "b:80"));
     EXPECT_THAT(write("a.yaml", service("x") + service("b")), IsEmpty());
-    EXPECT_THAT(write("a.yaml", service("b") + service("x")), IsEmpty()) << "places do not matter";
+    EXPECT_THAT(write("a.yaml", service("b") + service("x")), IsEmpty()) << "the order in the file does not matter";
     EXPECT_THAT(write("a.yaml", service("x", 81) + service("z")), UnorderedElementsAre("-b", "x:81", "z:80"));
     EXPECT_THAT(remove("a.yaml"), UnorderedElementsAre("-x", "-z"));
 }
@@ -96,7 +96,7 @@ TEST_F(Store, AnObjectThatIsRefusedKeepsItsLastGoodForm) {
     write("a.yaml", service("x") + service("b"));
     EXPECT_THAT(write("a.yaml", service("x", 70000) + service("b", 81)), ElementsAre("b:81"));
     EXPECT_THAT(problems(), ElementsAre(HasSubstr("Service default/x")));
-    EXPECT_THAT(write("a.yaml", service("b", 81)), ElementsAre("-x")) << "taken out on purpose";
+    EXPECT_THAT(write("a.yaml", service("b", 81)), ElementsAre("-x")) << "the file leaves x out";
 }
 
 TEST_F(Store, ARefusedObjectThatWasNeverGoodDoesNotAppear) {
@@ -157,7 +157,7 @@ TEST_F(Store, KindsThatAreNotReadAreNamedOnce) {
 TEST_F(Store, KindsThatAreNotReadAreRememberedWhileTheFileIsBroken) {
     write("a.yaml", "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {name: d}\n" + service("x"));
     EXPECT_THAT(write("a.yaml", "]] not yaml"), IsEmpty());
-    EXPECT_THAT(store_.skipped(), ElementsAre("Deployment")) << "of what is still in force";
+    EXPECT_THAT(store_.skipped(), ElementsAre("Deployment")) << "the last good reading still counts";
     EXPECT_THAT(write("a.yaml", service("x")), IsEmpty());
     EXPECT_THAT(store_.skipped(), IsEmpty());
 }

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from kernel import Kernel
 
-# All that the datapath, its tests and the generator want of a kernel; what is built in or missing is left out.
+# All modules that the datapath, its tests and the generator need; those built in or missing are left out.
 MODULES = ["veth", "sch_ingress", "cls_bpf", "act_bpf", "pktgen", "ipv6"]
-# Not busybox's: its shell takes its own ip for every other, so the shell is another one too.
+# Not busybox's: busybox's shell always runs busybox's own `ip`, so the shell is another one too.
 TOOLS = ["sh", "ip", "tc", "bpftool", "awk", "ethtool"]
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 
 class NoKernel(Exception):
-    """The package cannot be had here: without it there is nothing to test."""
+    """The package is not available here: without it there is nothing to test."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Kernel:
 
 
 def folder() -> Path:
-    """What is downloaded outlasts a build, and is nobody's but the tests'."""
+    """The folder for downloads: they outlast a build, and only the tests use them."""
     cache = Path(os.environ.get("WEIR_VM_CACHE", "/var/cache/weir-vm"))
     cache.mkdir(parents=True, exist_ok=True)
     return cache

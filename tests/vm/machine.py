@@ -37,8 +37,8 @@ def qemu() -> str | None:
 
 
 def boot(kernel: Kernel, initramfs: Path, console: Path, *, seconds: float) -> Boot:
-    """Runs until the guest switches itself off; QEMU is killed when the time is over or the caller is interrupted. What
-    it writes to its console is in that file, for a person too who wonders how far it is."""
+    """Runs until the guest switches itself off; kills QEMU when the time is over or the caller is interrupted. The
+    guest's console goes to that file, where a person can follow it too."""
     program = qemu()
     assert program is not None
     # A killed test leaves no machine behind.

@@ -64,7 +64,7 @@ def booted(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def step(boot: machine.Boot, name: str) -> machine.Step:
-    """A step that ended well; its output is what a failure shows."""
+    """Returns a step, which must have ended well; a failure shows its output."""
     if name not in boot.steps:
         pytest.fail(f"the guest did not come to {name}; its console:\n{boot.console[-4000:]}")
     found = boot.steps[name]
@@ -114,7 +114,7 @@ def test_pktgen(booted: machine.Boot) -> None:
         assert report["sent"] == {"syn": 2000, "closed": 1000, "unserved": 1000}.get(name, 5000)
         assert sum(cpu["sent"] for cpu in report["cpus"]) == report["sent"]
         assert report["interface_sent"] >= report["sent"]
-        # The node saw every packet once, and did one thing with it.
+        # The node saw every packet once, and counted one verdict for it.
         assert report["forwarded"] == (0 if name in ("closed", "unserved") else report["sent"])
         assert report["dropped"] == (report["sent"] if name == "closed" else 0)
         assert received[name] >= report["forwarded"]

@@ -30,12 +30,12 @@ from .kernel_map import Frontends
 from .process import WatchedAgent
 
 SIZES = ["0", "1000x2", "10000x10", "44000x2", "44000x6", "5000x50"]
-# Between two changes, so that they meet the agent's own timers (its state file, sweeps) as they come.
+# The pause between two changes varies, so that changes meet the agent's own timers (state file, sweeps) at any phase.
 PAUSE = (0.005, 0.03)
 DEADLINE = 10.0
-# After it says that it is ready an agent gives back the memory that reading and planning took.
+# An agent gives back the memory of reading and planning only after it says that it is ready.
 SETTLE = 1.0
-# Its sweeper goes on until it has met nothing for some rounds, five seconds each.
+# Its sweeper goes on until it has found nothing for some rounds of five seconds each.
 REST_AFTER = 21.0
 
 
@@ -99,8 +99,8 @@ def measure_rest(cases: list[Case], seconds: float, after: float) -> None:
 
 @contextlib.contextmanager
 def polling_apart(cases: list[Case]) -> Iterator[None]:
-    """This thread on a CPU and the agents on the others: who polls without a pause is preempted by the next tick only,
-    and an agent that wakes up on its CPU would wait for that."""
+    """Keeps this thread on one CPU and the agents on the others. The kernel preempts a thread that polls without pause
+    only at the next tick, and an agent that wakes up on its CPU would wait for that."""
     cpus = os.sched_getaffinity(0)
     ours = {max(cpus)}
     if len(cpus) > 1:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which manifests does an agent read? Services with EndpointSlices, as an API server writes them in JSON, laid out as a
+"""The manifests that an agent reads: Services with EndpointSlices, as an API server writes them in JSON, laid out as a
 few large files or as one file per Service."""
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from pathlib import Path
 
 FEW, MANY = "few", "many"
 LARGE_FILES = 4
-# Of the few files' layout these Services have files of their own: what changes. To rewrite a large file is to read it
-# again.
+# In the layout with few files, the Services that change have their own files: the agent would read a rewritten large
+# file again as a whole.
 CHANGING = 100
 
 SERVICE_PORT, BACKEND_PORT = 80, 8080
@@ -55,7 +55,7 @@ def _objects(number: int, endpoints: int) -> list[dict]:
 
 
 class Folder:
-    """On disk, with the Services that are to be changed."""
+    """A folder on disk, with the Services that the benchmark changes."""
 
     def __init__(self, path: Path, size: Size, layout: str) -> None:
         self.path = path
@@ -70,7 +70,7 @@ class Folder:
         return sum(1 for _ in self.path.iterdir())
 
     def prepare(self, number: int, less: bool) -> Path:
-        """Writes a Service anew, without its last endpoint or with it, aside: a rename to `file_of` makes it count."""
+        """Writes a Service with or without its last endpoint to a file aside; a rename to `file_of` makes it count."""
         unfinished = self.path / ".unfinished"
         self._write(unfinished, [number], self.size.endpoints - less)
         return unfinished

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What does a pinned map hold right now? bpf(2) itself: a lookup takes two microseconds, so that polling tells when the
-agent has written."""
+"""Reads a pinned map through bpf(2) itself: a lookup takes two microseconds, so that polling tells when the agent has
+written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Attributes(ctypes.Structure):
-    """Of both commands; the kernel wants zeros behind what it knows."""
+    """The attributes of both commands; the kernel requires zeros behind the fields that it knows."""
     _fields_ = [("words", ctypes.c_uint64 * 16)]
 
 
@@ -43,7 +43,7 @@ class Frontends:
         os.close(self._fd)
 
     def lookup(self, address: str, port: int) -> bytes | None:
-        """The value of a TCP frontend: another one whenever its endpoints have changed, since they get new slots."""
+        """The value of a TCP frontend. It changes whenever the endpoints do, since they get new slots."""
         key = ctypes.create_string_buffer(struct.pack(">10xH4sHBx", 0xffff, socket.inet_aton(address), port,
                                                       socket.IPPROTO_TCP), 20)
         done = _bpf(BPF_MAP_LOOKUP_ELEM, self._fd, ctypes.addressof(key), ctypes.addressof(self._value))

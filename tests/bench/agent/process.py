@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is an agent watched? Its log tells when it is ready, /proc what it has used, strace what it asked of the kernel."""
+"""Watches an agent: its log tells when it is ready, /proc its CPU time and memory, strace its system calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 READY = re.compile(r"\bready:")
 POLL = 0.001
 
-# What weir chooses by itself on a machine of 24 GiB: the lab's own maps would be too small.
+# The sizes that weir chooses on a machine with 24 GiB: the lab's own maps would be too small.
 MAPS = {"flowTable": {"assured": 524288, "unassured": 65536},
         "maps": {"frontends": 262144, "services": 131072, "backends": 524288, "slots": 1 << 26}}
 
@@ -34,7 +34,7 @@ class WatchedAgent(Agent):
         return self._tracer + super().command()
 
     def start_cold(self, deadline: float = 120) -> dict[str, float]:
-        """From nothing; what it took until hooks and maps were in place."""
+        """Starts without maps and returns the cost until hooks and maps were in place."""
         if self.pins():
             self.detach()
         begin = time.monotonic()
@@ -51,7 +51,7 @@ class WatchedAgent(Agent):
         return (int(fields[11]) + int(fields[12])) / TICKS_PER_SECOND
 
     def keep_to(self, cpus: set[int]) -> None:
-        """Its threads, that is."""
+        """Keeps all its threads to these CPUs."""
         for thread in os.listdir(f"/proc/{self._pid}/task"):
             os.sched_setaffinity(int(thread), cpus)
 
@@ -62,7 +62,7 @@ class WatchedAgent(Agent):
         return {"rss_mib": field("VmRSS"), "peak_rss_mib": field("VmHWM")}
 
     def count_system_calls(self, strace: str) -> dict[str, int]:
-        """Of a cold start; several times slower than one without strace."""
+        """Counts the system calls of a cold start, which strace slows down several times."""
         output = self.config_file.with_suffix(".strace")
         self._tracer = [strace, "-c", "-f", "-o", str(output)]
         try:

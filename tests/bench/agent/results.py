@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the numbers? Medians over the cold starts, one JSON file, and a table."""
+"""The output of the numbers: medians over the cold starts, one JSON file, and a table."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import platform
 import statistics
 from pathlib import Path
 
-# In the table's order; what a row lacks is a dash.
+# In the table's order; a missing number is shown as a dash.
 METRICS = ("ready_ms", "ready_cpu_ms", "rss_mib", "peak_rss_mib", "system_calls_count", "idle_cpu_percent",
            "change_p50_ms", "change_p99_ms", "change_max_ms", "change_cpu_ms")
 
 
 def quantile(values: list[float], share: float) -> float:
-    """As tests/bench/quantile.hpp: the value below which a share of them lies."""
+    """The value below which this share of the values lies, as in tests/bench/quantile.hpp."""
     return sorted(values)[min(len(values) - 1, int(share * len(values)))]
 
 

@@ -58,7 +58,7 @@ def measure(worlds: Worlds, stage: str, cases: list[Case], rounds: int, seconds:
     found: dict[int, list[dict[str, float]]] = {number: [] for number in range(len(cases))}
     for turn in range(rounds):
         say(f"{stage}: round {turn + 1} of {rounds}")
-        # There and back: nobody is always the one after the same other.
+        # Alternates the direction, so that no contender always runs after the same other.
         order = range(len(cases)) if turn % 2 == 0 else reversed(range(len(cases)))
         for number in order:
             found[number].append(cases[number].run(worlds.of(cases[number].contender), seconds))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How is conntrack's table emptied? As `conntrack -F` does, which few machines have."""
+"""Empties conntrack's table as `conntrack -F` does, which few machines have."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ DELETE = 1 << 8 | 2  # NFNL_SUBSYS_CTNETLINK, IPCTNL_MSG_CT_DELETE: without a tu
 
 
 def flush(network: Path) -> None:
-    """All connections of a network namespace."""
+    """Deletes all connections of a network namespace."""
     own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
     try:
         enter_network(str(network))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What do clients notice of a flood? Frames from spoofed sources come to node1 from the router's side, at a rate. Meanwhile a
-client outside begins connections to a NodePort at a pace, and asks on connections that were there before.
+"""The effect of a flood on clients. Frames from spoofed sources come to node1 from the router's side, at a rate.
+Meanwhile a client outside begins connections to a NodePort at a pace, and asks on connections from before.
 
 The generator, the client and the servers have one CPU, the generator only what the others leave. Everything that node1
 does, and what follows from it in the router, the other node and the backends' kernels, has the other CPU. Where the flood
@@ -26,7 +26,7 @@ from .world import CLIENT_CPU, SERVER_CPU, World
 NEW_PER_SECOND = 500      # connections begun
 KEPT, KEPT_PER_SECOND = 50, 250
 PATIENCE = 2.5            # seconds for a request: a SYN is sent again after 1 s, and not a third time
-# A flood that has lasted: for so long and at this rate before it counts, so that tables are as full as they will be.
+# A flood runs this long at this rate before the measurement starts, so that tables are as full as they will be.
 SOAK_PER_SECOND = 250_000
 # Ports of outside clients: the new connections' and the kept ones'.
 NEW_PORTS, KEPT_PORTS = "32768-36767", "50000-50999"
@@ -41,7 +41,7 @@ class Flood:
     service: str = services.LAST
 
 
-# What kube-proxy's rules do with the last one is to serve it: they know no closed ClusterIP.
+# kube-proxy's rules serve the last one: they know no closed ClusterIP.
 KINDS = {"syn": Flood("flood of SYNs", "tcp", "node port"),
          "backlog": Flood("flood of SYNs, backlog of 4096", "tcp", "node port", cookies=False),
          "udp": Flood("flood of UDP", "udp", "node port"),
@@ -59,7 +59,7 @@ def _cpu_ticks(cpu: int) -> tuple[int, int]:
 
 
 def _catches(process: subprocess.Popen, number: signal.Signals) -> bool:
-    """Whether it has come to where it handles the signal; or has ended."""
+    """Whether the process handles the signal already, or has ended."""
     status = Path(f"/proc/{process.pid}/status").read_text()
     return process.poll() is not None or bool(int(status.split("SigCgt:")[1].split()[0], 16) >> number - 1 & 1)
 
@@ -87,7 +87,7 @@ class Attack:
         with self._answers_lost():
             try:
                 napi_in_a_thread(self._world.node, SERVER_CPU)
-                # First: the flood before may have left no room for the connection that shows a server's start.
+                # Comes first: after the last flood there may be no room for the connection that shows a server's start.
                 self._world.forget_tracked()
                 self._world.fresh_servers(CLIENT_CPU, self._flood.cookies)
                 return self._measure(soak, settle)
@@ -122,7 +122,7 @@ class Attack:
                 "cpu_percent": 100 * (busy_after - busy) / max(all_after - all_, 1)}
 
     def _wait_connected(self, kept: subprocess.Popen, seconds: float) -> None:
-        """A moment for the kept connections to be made: if they were not, they are counted as lost."""
+        """Waits a moment until the kept connections are made; those that are not count as lost."""
         try:
             kept.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -150,7 +150,7 @@ class Attack:
 
     @contextmanager
     def _answers_lost(self) -> Iterator[None]:
-        """What is sent to a spoofed source, or to backends elsewhere, goes nowhere, and nobody is told."""
+        """Makes the router drop packets to spoofed sources and to backends elsewhere, without an ICMP error."""
         router = self._world.lab.router
         with ExitStack() as added:
             for nowhere in (CLIENTS, services.ELSEWHERE_NET):

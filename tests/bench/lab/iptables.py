@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would kube-proxy's iptables mode load? The same tables, chains, jumps and matches, as input of iptables-restore.
+"""The rules of kube-proxy's iptables mode: the same tables, chains, jumps and matches, as input of iptables-restore.
 
 A packet that begins a connection walks KUBE-SERVICES from its top until a rule names its destination; NodePorts come at
 the very end. Everything else follows conntrack.
@@ -106,7 +106,7 @@ def _service_rules(port: ServicePort) -> tuple[list[str], list[str]]:
 
 
 def rule_set(ports: Iterable[ServicePort]) -> str:
-    """In the order of the ports."""
+    """The whole rule set, in the order of the ports."""
     chains, rules = list(NAT_CHAINS), []
     for port in ports:
         more_chains, more_rules = _service_rules(port)

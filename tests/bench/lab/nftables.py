@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What would kube-proxy's nftables mode load? The same table, base chains, maps and per-service chains, as inputs of
+"""The rules of kube-proxy's nftables mode: the same table, base chains, maps and per-service chains, as inputs of
 `nft -f`, one after the other.
 
 A packet that begins a connection is looked up once in a verdict map, whatever the number of Services. Everything else
@@ -19,7 +19,7 @@ TABLE = "kube-proxy"
 # The time of a transaction grows with the square of the verdict maps in it (Linux, __nft_set_trans_bind).
 SERVICES_PER_TRANSACTION = 1000
 
-# What the chains of Services jump to.
+# The chains that the chains of Services jump to.
 HEAD = """
   set cluster-ips {{ type ipv4_addr; {cluster_ips} }}
   set nodeport-ips {{ type ipv4_addr; elements = {{ {node_ips} }} }}
@@ -95,7 +95,7 @@ TAIL = """
 
 
 def _name(kind: str, port: ServicePort, endpoint: str = "") -> str:
-    """service-ULMVA6XW-ns/name/tcp/p80: a short hash, then what a person wants to read."""
+    """service-ULMVA6XW-ns/name/tcp/p80: a short hash, then a name for people."""
     plain = f"{port.namespace}/{port.name}/{port.protocol}/{port.protocol}"
     digest = base64.b32encode(hashlib.sha256(f"{plain} {endpoint}".encode()).digest()).decode()[:8]
     return f"{kind}-{digest}-{plain}" + (f"__{endpoint}" if endpoint else "")
@@ -130,7 +130,7 @@ def _service_chains(port: ServicePort) -> list[str]:
 
 
 def rule_set(ports: Iterable[ServicePort], node_ips: Iterable[str]) -> list[str]:
-    """Transactions."""
+    """The whole rule set, as a list of transactions."""
     ports = list(ports)
     by_address, by_node_port = [], []
     for port in ports:

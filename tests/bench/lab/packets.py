@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many packets a second does a node pass on? Frames of UDP flows, all known or each a new one, come to node1 from the
-router's side, as fast as they can be made; node1 sends them on to backends of another node, by the same uplink; there
-they are counted.
+"""The packets per second that a node passes on. Frames of UDP flows, all known or each a new one, come to node1 from
+the router's side, as fast as they can be made. node1 sends them on through the same uplink to backends of another node,
+which counts them.
 
 The generator has one CPU. Everything that node1 does, and the counting, has the other: a NAPI thread of its uplink.
 """
@@ -22,8 +22,8 @@ from .world import CLIENT_CPU, SERVER_CPU, WEIR_XDP, World
 
 FLOWS = 1024
 CLIENTS = "198.18.0.0/15"  # RFC 2544: for benchmarks
-# Frames per second before it counts: of flows that are known; and of flows that are not, if 10,000 Services are searched
-# for each of them.
+# Frames per second before the measurement: of known flows, and of new ones if the node searches 10,000 Services for
+# each.
 FAST, SLOW = 50_000, 2000
 
 
@@ -44,7 +44,7 @@ def _threaded(node: Node, on: bool) -> None:
 
 
 def napi_in_a_thread(node: Node, cpu: int) -> None:
-    """What comes to this node's eth0 is worked on by a kernel thread on this CPU, and by nothing else."""
+    """Has one kernel thread, on this CPU, process all packets that come to this node's eth0."""
     # Without GRO, and with no XDP program of its own, a veth has no NAPI and takes no XDP frames.
     node.exec("ethtool", "-K", "eth0", "gro", "on")
     before = _napi_threads()
@@ -104,7 +104,7 @@ class PacketPath:
                 "delivered_per_second": delivered / sent["seconds"]}
 
     def establish(self) -> None:
-        """Every flow is answered and goes on: so it counts as established, for weir as for conntrack."""
+        """Answers and continues every flow, so that both weir and conntrack count it as established."""
         self._count("answer")
         for rate in (FAST, SLOW, SLOW, FAST, FAST):
             before = self._count("")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What becomes of the numbers? Medians over the rounds, one JSON file, and tables."""
+"""The output of the numbers: medians over the rounds, one JSON file, and tables."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def row(keys: dict, rounds: list[dict[str, float]]) -> dict:
 
 
 def merged(documents: list[dict]) -> dict:
-    """Stages that were run one by one, as one."""
+    """Merges the results of stages that ran one by one."""
     first = documents[0]
     for other in documents[1:]:
         different = [key for key in HEAD_KEYS if other[key] != first[key]]
@@ -70,8 +70,8 @@ def _table(case: str, rows: list[dict]) -> list[str]:
 
 
 def stop_rates(rows: list[dict]) -> dict[str, float | None]:
-    """By proxy: the lowest flood at which fewer than half of the new connections succeed; as it was sent, which may be
-    less than was wanted."""
+    """By proxy, the lowest rate of a flood at which fewer than half of the new connections succeed. It is the rate as
+    sent, which may be lower than the one asked for."""
     stops: dict[str, float | None] = {}
     for one in sorted(rows, key=lambda row: row["sent_per_second"]):
         stops.setdefault(one["proxy"], None)
@@ -87,7 +87,7 @@ def _stops(rows: list[dict]) -> str:
 
 
 def tables(content: dict) -> str:
-    """One for each case and way, the contenders in it."""
+    """One table for each case and way in, with a line for each contender."""
     groups: dict[tuple[str, str], list[dict]] = {}
     for one in content["results"]:
         groups.setdefault((one["case"], one["way"]), []).append(one)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which Services does every contender serve? Those that are measured among many that only have to be there."""
+"""The Services that every contender serves: a few that are measured among many that only have to be there."""
 
 from __future__ import annotations
 
@@ -36,22 +36,22 @@ def _ip(first: str, number: int) -> str:
 
 
 def filler(number: int) -> ServicePort:
-    """A Service with two endpoints that nobody asks."""
+    """A Service with two endpoints that gets no requests."""
     endpoints = tuple((_ip("10.244.128.0", (2 * number + i) % 32768), 9000 + (2 * number + i) // 32768)
                       for i in range(2))
     return ServicePort(f"filler-{number:05}", "tcp", _ip("10.96.64.0", number), SERVICE_PORT, endpoints)
 
 
 def measured(name: str, number: int, pods: Iterable[str]) -> list[ServicePort]:
-    """TCP and UDP, by all ways in."""
+    """A measured Service: TCP and UDP, by all ways in."""
     endpoints = tuple((pod, BACKEND_PORT) for pod in pods)
     return [ServicePort(name, protocol, f"10.96.0.{100 + number}", SERVICE_PORT, endpoints, 30080 + number,
                         f"198.51.100.{100 + number}") for protocol in ("tcp", "udp")]
 
 
-# Names of what is measured, by place in a list that is searched from its beginning.
+# Names of the measured Services, by place in a list that iptables searches from its beginning.
 MIDDLE, LAST = "middle", "last"
-# A Service whose backends are beyond the router, or nowhere: what goes to them costs the node alone.
+# A Service whose backends are beyond the router, or nowhere: packets to them cost only the node's time.
 ELSEWHERE, ELSEWHERE_NET = "elsewhere", "10.244.127.0/24"
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is measured, and of whom? Each stage is a list of cases; a case knows which world it runs in and what it does."""
+"""The measurements. Each stage is a list of cases; a case knows which world it runs in and what it does."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ CONNECTIONS_UPLOAD = 4
 
 @dataclass(frozen=True)
 class Case:
-    """One number, or a few, of one contender."""
+    """The measurement of one number, or a few, of one contender."""
 
     name: str
     way: str
@@ -45,7 +45,7 @@ class Case:
 
 @dataclass(frozen=True)
 class Scale:
-    """How much is measured."""
+    """The extent of the measurements."""
 
     services: list[int]       # of kube-proxy's rules
     weir_services: list[int]
@@ -94,7 +94,7 @@ def _places(contender: Contender, way: str) -> list[str]:
 
 
 def connections(scale: Scale) -> list[Case]:
-    """A connection for each request, as many as go."""
+    """A connection for each request, as many as possible."""
     contenders = [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in scale.weir_services),
                   *(Contender(proxy, n) for proxy in (IPTABLES, NFTABLES) for n in scale.services)]
     return [Case("connections", way, contender, place if contender.services else "",
@@ -103,7 +103,7 @@ def connections(scale: Scale) -> list[Case]:
 
 
 def _ends(scale: Scale) -> list[Contender]:
-    """Everyone with few Services, and with the most."""
+    """Every contender with few Services, and with the most."""
     def ends(sizes: list[int]) -> list[int]:
         return sorted({sizes[0], sizes[-1]})
     return [Contender(DIRECT, 0), *(Contender(WEIR, n) for n in ends(scale.weir_services)),
@@ -111,7 +111,7 @@ def _ends(scale: Scale) -> list[Contender]:
 
 
 def latency(scale: Scale) -> list[Case]:
-    """How long requests take while a few are under way."""
+    """The time that requests take while a few are under way."""
     return [Case(name, way, contender, LAST if contender.services else "",
                  _load(way, LAST, mode, CONNECTIONS_LATENCY, _latency))
             for name, mode in (("new connections", "connect"), ("kept connections", "keepalive"))
@@ -119,7 +119,7 @@ def latency(scale: Scale) -> list[Case]:
 
 
 def _upload(way: str, whole: bool) -> Callable:
-    """Client and server share a CPU: with one each, the numbers tell who happens to run where."""
+    """Client and server share a CPU: with one each, the numbers depend on where the kernel happens to run them."""
     measure = _load(way, LAST, "upload", CONNECTIONS_UPLOAD, _throughput, server_cpu=CLIENT_CPU)
 
     def run(world: World, seconds: float) -> dict[str, float]:
@@ -137,7 +137,7 @@ def throughput(scale: Scale) -> list[Case]:
 
 
 def packets(scale: Scale) -> list[Case]:
-    """Frames of established UDP flows, and of such as nobody has seen before, as many as a node passes on."""
+    """Frames of established UDP flows, and of flows that are new to the node, as many as a node passes on."""
     contenders = _ends(scale)
     contenders += [Contender(WEIR_XDP, one.services) for one in contenders if one.proxy == WEIR]
 
@@ -151,7 +151,7 @@ def packets(scale: Scale) -> list[Case]:
 
 
 def floods(scale: Scale) -> list[Case]:
-    """Clients of a NodePort while somebody floods: by kind and rate."""
+    """Clients of a NodePort during a flood, by its kind and rate."""
     contenders = [Contender(WEIR, scale.weir_services[0]), Contender(WEIR_XDP, scale.weir_services[0]),
                   Contender(IPTABLES, scale.services[0]), Contender(NFTABLES, scale.services[0])]
 

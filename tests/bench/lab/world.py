@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""In which worlds is the same measured? A lab for each contender and number of Services, all up at once, so that rounds
+"""The worlds in which the cases run: a lab for each contender and number of Services, all up at once, so that rounds
 can be interleaved: idle labs cost nothing.
 
 Nodes that weir serves have no netfilter rule, so conntrack is not active in them; nodes with rules track connections, as
-kube-proxy's do. `check_tracking` sees to it that this is so.
+kube-proxy's do. `check_tracking` checks this.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class World:
 
     @property
     def node(self) -> Node:
-        """Through which everything goes that is measured."""
+        """The node through which all measured traffic goes."""
         return self.lab.node(1)
 
     @property
@@ -84,7 +84,7 @@ class World:
         return [pod.addresses[4] for pod in self._server_pods]
 
     def target(self, outside: bool, place: str = LAST) -> tuple[str, int]:
-        """Where the client connects: ClusterIP or NodePort; without a proxy a pod itself."""
+        """The client's target: ClusterIP or NodePort; without a proxy a pod itself."""
         if not self.contender.services:
             return self.backends[0], services.BACKEND_PORT
         port = next(port for port in self.ports if port.name == place)
@@ -135,14 +135,14 @@ class World:
                 conntrack.flush(node.network)
 
     def check_tracking(self) -> None:
-        """After traffic: conntrack must have followed it where kube-proxy's rules are, and nowhere else."""
+        """Checks after traffic that conntrack followed it where kube-proxy's rules are, and nowhere else."""
         expected = self.contender.proxy in (IPTABLES, NFTABLES)
         counts = self.tracked()
         if any(counts) != expected:
             raise LabError(f"{self.contender}: conntrack has {counts} entries; it should "
                            f"{'follow' if expected else 'not follow'} connections in this lab")
 
-    # --- how it comes about
+    # --- setup
 
     def _furnish(self) -> None:
         self.lab.deploy([objects.pod("visitor", "node1"), objects.pod("server-1", "node2"),
@@ -151,7 +151,7 @@ class World:
         if self.contender.services:
             self.ports = services.service_ports(self.contender.services, self.backends)
         for node in self.lab.nodes:
-            # One uplink for both ways in is the lab's peculiarity; nobody is to be told of a shorter way.
+            # Only the lab uses one uplink for both ways; the node must not send redirects to a shorter one.
             node.sysctl({"ipv4/conf/all/send_redirects": 0, "ipv4/conf/eth0/send_redirects": 0})
         if self.contender.proxy == IPTABLES:
             self._load_iptables()

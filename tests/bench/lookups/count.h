@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Included before each source of the datapath: counts what it asks of maps, by the kind of map. */
+/* Included before each source of the datapath: counts its operations on maps, by the kind of map. */
 #ifndef WEIR_BENCH_COUNT_H
 #define WEIR_BENCH_COUNT_H
 
@@ -8,7 +8,7 @@
 
 #include <bpf/bpf_helpers.h>
 
-/* The only thing in .bss of XDP and tc programs. No struct: a skeleton would want to know it. */
+/* Indexes into the only variable in .bss of the XDP and tc programs. No struct: a skeleton would need its type. */
 enum map_use {
     HASH_LOOKUP, /* LRU and LPM too */
     ARRAY_LOOKUP,
@@ -18,8 +18,8 @@ enum map_use {
 __u64 map_uses[MAP_USES];
 
 /*
- * By hand, in registers that are free before a call: the counters must not make anything be spilled, since the longest
- * chain of calls comes near to the 512 bytes of stack that there are.
+ * In assembler, with registers that are free before a call: the counters must not make the compiler spill any, since
+ * the longest chain of calls comes near to the limit of 512 bytes of stack.
  */
 static __always_inline void count_use(enum map_use use) {
     asm volatile(
@@ -31,7 +31,7 @@ static __always_inline void count_use(enum map_use use) {
         : "r0", "r5", "memory");
 }
 
-/* What __uint(type, ...) of a map's definition says. */
+/* The type of a map, from __uint(type, ...) in its definition. */
 #define MAP_TYPE_OF(map) (sizeof(*(map)->type) / sizeof(int))
 #define IS_ARRAY(map) (MAP_TYPE_OF(map) == BPF_MAP_TYPE_ARRAY || MAP_TYPE_OF(map) == BPF_MAP_TYPE_PERCPU_ARRAY)
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// weir-bench-lookups: how often a packet of each kind asks the maps.
+// weir-bench-lookups: the number of map lookups for a packet of each kind.
 #include <bpf/bpf.h>
 #include <fmt/format.h>
 #include <fmt/ostream.h>
@@ -34,7 +34,7 @@ struct Row {
     }
 };
 
-// The map behind the program's .bss.
+// Returns the map behind the program's .bss.
 maps::Fd uses_of(int program_fd) {
     std::array<std::uint32_t, 64> ids{};
     bpf_prog_info info{};
@@ -110,7 +110,7 @@ int main(int argc, char** argv) {
         std::vector<Row> rows;
         for (const CaseOf& which : all_cases()) {
             bool one_of_each = which.flows == flows_of_one_size || which.flows > most_flows;
-            // So few packets hold no ports.
+            // A few packets cannot take all ports.
             if (one_of_each && which.kind != Kind::Crowded) rows.push_back(measure(which));
         }
         print_table(rows);
