@@ -76,8 +76,7 @@ public:
         if (version == "") version.reset();
         if (reader_.failed()) return;
         if (!kind && !listed) return reader_.error(kind_field, "is missing; say which kind of object this is");
-        if (!version && !listed)
-            return reader_.error(version_field, "is missing; v1 is a Service's, for example");
+        if (!version && !listed) return reader_.error(version_field, "is missing; v1 is a Service's, for example");
         const auto* entry = kind ? find_kind(*kind, version.value_or(listed ? listed->api_version : ""sv)) : listed;
         if (entry) return known(at, *entry, version_field, version);
         constexpr auto suffix = "List"sv;
