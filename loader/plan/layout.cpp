@@ -287,6 +287,7 @@ void Layout::commit_sets(Draft& draft, MapChanges& changes) {
 void Layout::commit_source_ranges(const Draft& draft, MapChanges& changes) {
     auto& record = *draft.record;
     std::vector<abi::source_range_key> wanted;
+    wanted.reserve(draft.plan->source_ranges.size());
     for (const auto& range : draft.plan->source_ranges) wanted.push_back(source_range_key(range, record.id));
     std::ranges::sort(wanted, SourceRangeLess());
     std::ranges::set_difference(wanted, record.source_ranges, std::back_inserter(changes.source_ranges_on),

@@ -42,6 +42,7 @@ auto find_cidr(const NodeContext& node, model::Family family) {
 // The ClusterIPs and NodePorts that a Service names itself, healthCheckNodePort among them.
 ClaimSet Planner::reservations_of(const Service& service) const {
     std::vector<ClaimKey> keys;
+    keys.reserve(service.cluster_ips.size());
     for (const auto& address : service.cluster_ips) keys.push_back(ClaimKey::cluster_ip(address));
     if (has_node_ports(service)) {
         for (const auto& port : service.ports) {
