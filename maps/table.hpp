@@ -132,8 +132,8 @@ inline constexpr auto typed_table = [] {
 inline constexpr auto table =
     std::apply([](const auto&... rows) { return std::array{static_cast<const MapRow&>(rows)...}; }, typed_table);
 
-// Only what the agent alone fills can be copied while the programs run, and only a configured size can change. A setting
-// is told by its lack of a fixed size: g++ 12 compares no pointer in a constant under its sanitizers.
+// Only what the agent alone fills can be copied while the programs run, and only a configured size can change. A
+// setting is told by its lack of a fixed size: g++ 12 compares no pointer in a constant under its sanitizers.
 static_assert([] {
     for (const auto& map : table)
         if (map.restart == Restart::resized && (map.filled_by != Filler::agent || map.size.fixed != 0)) return false;
