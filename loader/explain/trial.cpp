@@ -180,7 +180,7 @@ void Trial::Loaded::copy_known_flow(const view::Tuple& tuple) {
 }
 
 // Puts what the node remembers of the client in place of what an earlier run left. Whether it still counts is for the
-// program to say.
+// program to say. The map is this trial's own: it has room, and an entry that is not there need not be erased.
 void Trial::Loaded::copy_affinity(const view::Tuple& tuple) {
     abi::frontend_key frontend_key{.address = model::abi_address(tuple.destination),
                                    .port_be = htons(tuple.destination_port),
@@ -191,14 +191,14 @@ void Trial::Loaded::copy_affinity(const view::Tuple& tuple) {
     abi::affinity_key key{.client = model::abi_address(tuple.source), .service_id = frontend.service_id};
     abi::affinity last;
     if (maps::raw::lookup(node.find("affinity")->second.get(), &key, &last))
-        maps::raw::erase(map_fd("affinity"), &key);
+        (void)maps::raw::erase(map_fd("affinity"), &key);
     else
-        maps::raw::update(map_fd("affinity"), &key, &last);
+        (void)maps::raw::update(map_fd("affinity"), &key, &last);
 }
 
 void Trial::Loaded::erase(const view::Tuple& tuple) {
     view::FlowKey key(tuple);
-    maps::raw::erase(map_fd(key.assured_table()), key.data());
+    (void)maps::raw::erase(map_fd(key.assured_table()), key.data());  // the flow may be in the other table alone
     view::UnassuredRing(map_fd("unassured")).erase(tuple);
 }
 
