@@ -14,7 +14,7 @@ from .errors import LabError
 T = TypeVar("T")
 
 # Generous: machines that run tests are often busy.
-DEADLINE = 30.0
+DEADLINE = 120.0
 INTERVAL = 0.02
 
 
