@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the walls of the house: an #include crosses only where cmake/house.cmake draws an arrow.
+"""Keeps the walls of the house: an #include crosses only where scripts/cmake/house.cmake draws an arrow.
 
 The linker cannot tell. A header of a room above compiles wherever it is included, and inline code needs no library.
 """
