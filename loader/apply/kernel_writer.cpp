@@ -150,8 +150,8 @@ Written KernelWriter::set_node_addresses(const std::vector<model::Address>& addr
     runtime->node4_be = 0;
     runtime->node6 = {};
     for (auto family : {model::Family::ipv4, model::Family::ipv6}) {
-        auto first = std::ranges::find(addresses, family, &model::Address::family);
-        if (first == addresses.end()) continue;
+        const auto* first = model::first_of(addresses, family);
+        if (!first) continue;
         if (family == model::Family::ipv4)
             runtime->node4_be = first->ipv4_be();
         else

@@ -95,7 +95,7 @@ std::expected<Answer, std::string> ask_manifests(const config::Config& config, c
 
     auto context = config::node_context(config, cluster);
     auto family = tuple.source.family();
-    if (std::ranges::find(context.addresses, family, &model::Address::family) == context.addresses.end()) {
+    if (!model::first_of(context.addresses, family)) {
         fmt::print(stderr, "note: no Node object {} with an {} address: {} stands for it\n", config.node,
                    family == model::Family::ipv4 ? "IPv4" : "IPv6", stand_in(family).to_string());
         context.addresses.push_back(stand_in(family));

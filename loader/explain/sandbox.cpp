@@ -122,23 +122,18 @@ Done turn_on(const char* setting) {
     return {};
 }
 
-const Address* first_of(const std::vector<Address>& addresses, Family family) {
-    auto found = std::ranges::find(addresses, family, &Address::family);
-    return found == addresses.end() ? nullptr : &*found;
-}
-
 Done furnish(Builder& builder, const SandboxNode& node, const SandboxDevices& devices) {
     Done done = builder.set_up(1);  // lo
     for (auto it = node.addresses.begin(); done && it != node.addresses.end(); ++it)
         done = builder.add_address(devices.uplink, *it);
     for (const auto* gateway : {&gateway4, &gateway6}) {
-        const auto* source = first_of(node.addresses, gateway->family());
+        const auto* source = model::first_of(node.addresses, gateway->family());
         if (!source) continue;
         if (done) done = builder.add_route(devices.uplink, nullptr, gateway, source);
         if (done) done = builder.add_neighbour(devices.uplink, *gateway);
     }
     for (auto it = node.workloads.begin(); done && it != node.workloads.end(); ++it) {
-        done = builder.add_route(devices.workload, &*it, nullptr, first_of(node.addresses, it->family()));
+        done = builder.add_route(devices.workload, &*it, nullptr, model::first_of(node.addresses, it->family()));
         if (done) done = builder.add_neighbour(devices.workload, *it);
     }
     return done;

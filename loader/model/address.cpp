@@ -161,6 +161,11 @@ std::string Cidr::to_string() const {
     return base.to_string() + "/" + std::to_string(length);
 }
 
+const Address* first_of(const std::vector<Address>& addresses, Family family) {
+    auto found = std::ranges::find(addresses, family, &Address::family);
+    return found == addresses.end() ? nullptr : &*found;
+}
+
 std::string to_string(const Address& address, std::uint16_t port) {
     auto text = address.to_string();
     if (address.family() == Family::ipv6) text = "[" + text + "]";

@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace weir::model {
 
@@ -58,6 +59,9 @@ struct Cidr {
 
     auto operator<=>(const Cidr&) const = default;
 };
+
+// Returns the first address of the family; null: there is none.
+const Address* first_of(const std::vector<Address>& addresses, Family family);
 
 // "10.0.0.1:80", "[fd00::1]:80"
 std::string to_string(const Address&, std::uint16_t port);

@@ -68,11 +68,6 @@ std::string obstacle(const Link& link, const std::vector<Link>& links) {
     return {};
 }
 
-const model::Address* first_of(const std::vector<model::Address>& addresses, model::Family family) {
-    auto found = std::ranges::find(addresses, family, &model::Address::family);
-    return found == addresses.end() ? nullptr : &*found;
-}
-
 }  // namespace
 
 std::vector<std::pair<Link, Role>> assign(const std::vector<Link>& links, const std::vector<unsigned>& default_routes,
@@ -111,8 +106,8 @@ std::vector<std::string> missing_uplinks(const std::vector<Link>& links, const I
 
 void set_source_addresses(abi::device& device, const Link& link, const std::vector<model::Address>& node_addresses) {
     auto source = [&](model::Family family) {
-        const auto* own = first_of(link.addresses, family);
-        return own ? own : first_of(node_addresses, family);
+        const auto* own = model::first_of(link.addresses, family);
+        return own ? own : model::first_of(node_addresses, family);
     };
     const auto* ipv4 = source(model::Family::ipv4);
     const auto* ipv6 = source(model::Family::ipv6);
