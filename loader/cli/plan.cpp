@@ -7,6 +7,7 @@
 #include <boost/json.hpp>
 #include <cstdio>
 
+#include "loader/agent/problems.hpp"
 #include "loader/cli/commands.hpp"
 #include "loader/explain/manifest_plan.hpp"
 #include "loader/view/names.hpp"
@@ -68,11 +69,8 @@ void print_json(const std::vector<plan::ServicePlan>& plans, const std::vector<m
                             {"state", view::state_name(service.state)},
                             {"frontends", frontends}});
     }
-    boost::json::array messages;
-    for (const auto& problem : problems)
-        messages.push_back({{"severity", problem.severity == model::Severity::error ? "error" : "warning"},
-                            {"message", problem.to_string()}});
-    fmt::print("{}\n", boost::json::serialize(boost::json::object{{"services", services}, {"problems", messages}}));
+    fmt::print("{}\n", boost::json::serialize(
+                           boost::json::object{{"services", services}, {"problems", agent::to_json(problems)}}));
 }
 
 }  // namespace
