@@ -87,11 +87,13 @@ static __always_inline int read_quotation(context *ctx, const struct packet *p, 
                                           struct quotation *quotation)
 {
     struct packet quoted = {0};
+    struct flow6_key tuple;
     int verdict = parse_quotation_of_family(ctx, p, family, &quoted);
 
     if (verdict != UNDECIDED)
         return verdict;
-    reply_tuple_of(&quoted, family, &quotation->reply);
+    tuple_of(&quoted, family, &tuple);
+    tuple_reverse(&tuple, &quotation->reply);
     quotation->l4_offset = quoted.l4_offset;
     quotation->protocol = quoted.protocol;
     return UNDECIDED;

@@ -95,21 +95,6 @@ static __always_inline void tuple_reverse(const struct flow6_key *tuple, struct 
     __builtin_memset(reverse->pad, 0, sizeof(reverse->pad));
 }
 
-/* Writes the tuple of the packets that answer this one. */
-static __always_inline void reply_tuple_of(const struct packet *p, __u8 family, struct flow6_key *tuple)
-{
-    if (family == FAMILY_IPV4) {
-        __builtin_memset(tuple, 0, sizeof(*tuple));
-        tuple->source = mapped_address(p->key.v4.destination_be);
-        tuple->destination = mapped_address(p->key.v4.source_be);
-        tuple->source_port_be = p->key.v4.destination_port_be;
-        tuple->destination_port_be = p->key.v4.source_port_be;
-        tuple->protocol = p->key.v4.protocol;
-    } else {
-        tuple_reverse(&p->key.v6, tuple);
-    }
-}
-
 /*
  * Has an IPv6 packet a mapped IPv4 address? The tables have one form for both families, so it would reach IPv4
  * frontends past the rules that guard them. The host stack drops it (draft-itojun-v6ops-v4mapped-harmful).

@@ -49,8 +49,8 @@ static __always_inline int way_is_rewritten_at_egress(__u32 flags)
 {
     switch (way_of(flags)) {
     case WAY_DELIVER:
-        return flags &
-               FLOW_REPLY; /* the host stack has forwarded the reply by then, or a process of the node sent it */
+        /* The host stack has forwarded the reply by then, or a process of the node has sent it. */
+        return flags & FLOW_REPLY;
     case WAY_REDIRECT:
         break;
     }
